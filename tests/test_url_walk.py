@@ -215,7 +215,7 @@ _OF_THE_PAIR = (
 OBJECT_DECIDES: dict[tuple[str, str], str] = {
     **{
         (f"web:{name}", actor): HIDDEN
-        for name in ("introduction", "meeting", "meeting_file")
+        for name in ("introduction", "meeting", "meeting_act", "meeting_file")
         for actor in ACTORS
         if actor not in _SIDES
     },

@@ -15,6 +15,7 @@ from backend.runtime import pdf_libraries
 from tests.actors import World, agreed, drafted, signed_document, signing, terms
 from tests.factories import MembershipFactory
 from tests.letters import pdf
+from tests.web.html_forms import forms_of, url
 
 JSON = "application/json"
 API = "/api/v1/"
@@ -324,3 +325,24 @@ def test_closed_introduction_has_no_draft(world: World, callers: dict[str, Calle
         .status_code
         == 409
     )
+
+
+@pytest.mark.parametrize(("act", "status"), [("reopen", "draft"), ("give_up", "withdrawn")])
+def test_page_asks_before_an_agreement_is_taken_back_or_given_up(
+    world: World, act: str, status: str
+) -> None:
+    agreement, client = signing(world), world.client("curator")
+    page, address = url("staff_draft", agreement.pk), url("staff_draft_act", agreement.pk)
+    html = client.get(page).text
+    assert f"{address}?act={act}" in html
+    assert f'name="act" value="{act}"' not in html
+    asked = client.get(f"{address}?act={act}").text
+    assert f"{world.a.name} and {world.b.name}" in asked
+    agreement.refresh_from_db()
+    assert agreement.status == "signing"
+    (form,) = [form for form in forms_of(asked) if form.values.get("act") == [act]]
+    assert client.post(address, form.values).status_code == 302
+    agreement.refresh_from_db()
+    assert agreement.status == status
+    for other in ("offer", "give_up" if status == "withdrawn" else "reopen", "", "x"):
+        assert client.get(f"{address}?act={other}")["Location"] == page

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from backend.accounts.models import User
-from backend.cities.models import CommunityRole
+from backend.cities.models import CommunityRole, Profile
 from backend.introductions.models import Introduction
 from backend.outbox.models import Event
 from backend.suggestions.models import Suggestion
@@ -64,6 +64,29 @@ def test_contacts_open_under_both_consents_alone(
     assert consent(sign_in, official, introduced, "withdraw") == 302
     assert "Contact Abroad" not in page(sign_in, official.user, introduced)
     assert "Contact Home" not in page(sign_in, other_official.user, introduced)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("withdrawn", "has withdrawn its profile"), ("fulfilled", "says that it has found")],
+)
+def test_page_says_that_the_other_side_seeks_no_more(
+    introduced: Introduction,
+    official: CommunityRole,
+    curator: User,
+    sign_in: SignIn,
+    status: str,
+    words: str,
+) -> None:
+    pair = introduced.pair
+    other = pair.b if pair.a_id == official.community_id else pair.a
+    assert words not in page(sign_in, official.user, introduced)
+    Profile.objects.filter(community=other).update(status=status)
+    said = f"{other.name} {words}"
+    assert said in page(sign_in, official.user, introduced)
+    assert said in sign_in(curator).get(url("staff_introduction", introduced.pk)).text
+    Introduction.objects.filter(pk=introduced.pk).update(stage="closed", close_reason="other")
+    assert said not in page(sign_in, official.user, introduced)
 
 
 def test_introduction_belongs_to_its_sides(

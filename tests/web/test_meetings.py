@@ -82,9 +82,17 @@ def test_from_times_to_a_calendar_file(zoned_world: World) -> None:
     assert set(response["Cache-Control"].split(", ")) == {"no-store", "private"}
     (event,) = Calendar.from_ical(response.text).walk("VEVENT")
     assert event["DTSTART"].dt.tzinfo.key == "Europe/Berlin"
-    assert send(official, meeting, acts(meeting_page(official, meeting))["cancel"]) == 302
+    asked = page(official, f"{url('meeting_act', introduction.pk, meeting.pk)}?act=cancel")
+    assert "Both sides are notified" in asked
+    (form,) = [form for form in forms_of(asked) if form.values.get("act") == ["cancel"]]
+    assert "cancel" not in acts(meeting_page(official, meeting)), "a question comes first"
+    assert Meeting.objects.get().status == "fixed"
+    assert send(official, meeting, form.values) == 302
     assert "Cancelled" in meeting_page(chair, meeting)
     assert "act/" not in meeting_page(chair, meeting)
+    for asks in (official, chair):  # nothing is left to ask about
+        answer = asks.get(f"{url('meeting_act', introduction.pk, meeting.pk)}?act=cancel")
+        assert answer.status_code == 302
 
 
 def test_times_that_suit_both_are_filled_in_and_times_come_first(zoned_world: World) -> None:

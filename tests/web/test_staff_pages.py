@@ -247,6 +247,26 @@ def test_partner_without_a_place_is_chosen_by_its_number(staff: Client) -> None:
     assert (row.state, row.partner_id) == ("confirmed", county.pk)
 
 
+def test_overview_counts_partnerships_to_confirm(staff: Client) -> None:
+    ExistingPartnershipFactory.create_batch(3)
+    ExistingPartnershipFactory(state="confirmed")
+    html = " ".join(staff.get(url("staff")).text.split())
+    assert "<strong>3</strong> partnerships to confirm" in html
+    assert url("staff_claims") in html
+
+
+@pytest.mark.parametrize("are_alike", [True, False])
+def test_caveat_that_both_sides_share_is_there_once(
+    suggestion: Suggestion, staff: Client, are_alike: bool
+) -> None:
+    Suggestion.objects.filter(pk=suggestion.pk).update(
+        a_reasons={"caveat": "coverage", "missing": ["x"]},
+        b_reasons={"caveat": "coverage", "missing": ["x"] if are_alike else ["x", "y"]},
+    )
+    html = staff.get(url("staff_suggestion", suggestion.pk)).text
+    assert html.count("One caveat") == (1 if are_alike else 2)
+
+
 def test_run_is_asked_for_and_followed(staff: Client) -> None:
     run = ScoringRunFactory(status=ScoringRun.Status.RUNNING, shard_count=4)
     html = staff.get(url("staff_run", run.pk)).text

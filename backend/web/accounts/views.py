@@ -57,7 +57,6 @@ from backend.suggestions.queries import suggestions_for
 from backend.web.access import Level, open_to
 from backend.web.accounts.forms import AccountForm, EraseForm, StaffRoleForm, TokenForm
 from backend.web.html.base import current_user
-from backend.web.operations.views import waiting_for_staff
 
 AUDIT_LOG_PAGE = 50
 
@@ -230,7 +229,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "dashboards": [_community_dashboard(user, role) for role in roles],
         "invitations": waiting_invitations(user),
         "asked_to_join": requests_of(user).filter(status=JoinRequest.Status.WAITING),
-        "staff_waiting": waiting_for_staff(user) if user.is_staff_member else None,
+        "is_staff": user.is_staff_member,
         "shows_sample": user.is_sample or any(role.community.is_sample for role in roles),
     }
     return render(request, "accounts/dashboard.html", context)

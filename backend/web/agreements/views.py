@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -46,6 +47,7 @@ from backend.introductions.services.drafts import (
     save_template,
     save_version,
 )
+from backend.introductions.states import AGREEMENT_TRANSITIONS
 from backend.outbox.queries import trail
 from backend.web.access import Level, open_to
 from backend.web.agreements.forms import (
@@ -55,7 +57,7 @@ from backend.web.agreements.forms import (
     TemplateForm,
     VersionForm,
 )
-from backend.web.html.base import current_reader, current_user
+from backend.web.html.base import Question, ask, current_reader, current_user
 
 
 def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
@@ -333,9 +335,48 @@ _ACTS: dict[str, tuple[Callable[..., Agreement], str]] = {
 }
 
 
+# What ends is asked for first: the question, and what will happen.
+_ASKED: dict[str, tuple[str, str, str]] = {
+    "reopen": (
+        "Take the agreement of {a} and {b} back to write on?",
+        "Both sides are notified and cannot sign it any more. What they have confirmed falls.",
+        "Take it back to write on",
+    ),
+    "give_up": (
+        "Give up the agreement of {a} and {b}?",
+        "It cannot be taken up again; another one begins from the template. Its versions stay, and "
+        "what a side has confirmed falls. Where it waits for signatures, both sides are notified.",
+        "Give it up",
+    ),
+}
+
+
+def _ask_about(request: HttpRequest, agreement_id: int) -> HttpResponse:
+    agreement, _reader = agreement_for(current_reader(request), agreement_id)
+    pair, act = agreement.introduction.pair, request.GET.get("act", "")
+    may_be = {"reopen": Agreement.Status.DRAFT, "give_up": Agreement.Status.WITHDRAWN}.get(act)
+    if may_be is None or may_be not in AGREEMENT_TRANSITIONS[agreement.status]:
+        return redirect("web:staff_draft", agreement_id)
+    heading, sentence, button = _ASKED[act]
+    question = Question(
+        title=button,
+        heading=heading.format(a=pair.a.name, b=pair.b.name),
+        sentences=[sentence],
+        button=button,
+        keep="Leave it as it is",
+        back=reverse("web:staff_draft", args=[agreement_id]),
+        back_words="Agreement",
+        values={"act": act},
+    )
+    return ask(request, question, shows_sample=pair.a.is_sample or pair.b.is_sample)
+
+
 @open_to(Level.CURATOR)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def act(request: HttpRequest, agreement_id: int) -> HttpResponse:
+    """One act on an agreement; ``act`` names it. A GET asks before what ends."""
+    if request.method != "POST":
+        return _ask_about(request, agreement_id)
     chosen = _ACTS.get(request.POST.get("act", ""))
     if chosen is None:
         raise InvalidFields({"act": ["Choose what to do with it."]})

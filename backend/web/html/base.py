@@ -4,8 +4,8 @@ before one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -49,7 +49,9 @@ def inside(address: str, otherwise: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a page asks before an act. ``keep`` leads ``back`` without it."""
+    """What a page asks before an act. ``keep`` leads ``back`` without it; ``values`` are sent with
+    the button, where the address of the page does several acts.
+    """
 
     title: str
     heading: str
@@ -59,6 +61,7 @@ class Question:
     back: str
     back_words: str
     is_warning: bool = True
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def ask(request: HttpRequest, question: Question, *, shows_sample: bool) -> HttpResponse:

@@ -15,6 +15,8 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.accounts.grants import Resource, Verb
+from backend.cities.models import Community, Profile
+from backend.cities.notices import seeking_ended_words
 from backend.cities.permissions import Reader
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.introductions.models import Introduction
@@ -41,7 +43,7 @@ from backend.introductions.services.introductions import (
 )
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.queries import trail
-from backend.suggestions.eligibility import declared_partners
+from backend.suggestions.eligibility import declared_partners, listed_partners
 from backend.suggestions.models import Pair
 from backend.web.access import Level, open_to
 from backend.web.html.base import Question, ask, current_reader, current_user, inside
@@ -91,9 +93,21 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         and introduction.stage in STAGES
         and introduction.stage != Introduction.Stage.AGREEMENT,
         "next_step": _next_step(introduction, own_id in active, len(active) == 2, met),
+        "ended": _ended(other),
         "shows_sample": own.is_sample or other.is_sample,
     }
     return render(request, "introductions/introduction.html", context)
+
+
+def _ended(*communities: Community) -> list[str]:
+    """Which of them seek no more, each in a sentence: a notice has said it once."""
+    ended = Profile.objects.filter(
+        community__in=communities,
+        status__in=(Profile.Status.WITHDRAWN, Profile.Status.FULFILLED),
+        current_version__isnull=False,
+    ).order_by("community")
+    names = ended.values_list("community__name", "status")
+    return [seeking_ended_words(name, status) for name, status in names]
 
 
 def _marked_stages(introduction: Introduction, met: bool) -> list[tuple[str, str]]:
@@ -279,13 +293,16 @@ def _detail_context(reader: Reader, introduction_id: int) -> dict[str, Any]:
         if consent.withdrawn_at is None
     }
     marks = board_entries([introduction])[0]
+    sides = (introduction.pair.a_id, introduction.pair.b_id)
     meetings = [view_of(meeting, None) for meeting in meetings_in(introduction)]
     met = met_by_now(introduction, meetings)
     return {
         "introduction": introduction,
         "pair": introduction.pair,
         "marks": marks,
-        "are_partners": (introduction.pair.a_id, introduction.pair.b_id) in declared_partners(),
+        "ended": _ended(introduction.pair.a, introduction.pair.b),
+        "are_declared": sides in declared_partners(),
+        "are_listed": sides in listed_partners(),
         "consents": [
             (community, community.pk in active)
             for community in (introduction.pair.a, introduction.pair.b)

@@ -10,9 +10,10 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from backend.common.errors import InvalidFields, NotVisible
 from backend.introductions.meeting_times import calendar_entry, has_entry, method_of
@@ -32,7 +33,7 @@ from backend.introductions.services.meetings import (
     propose_other_times,
 )
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_reader, current_user
+from backend.web.html.base import Question, ask, current_reader, current_user
 from backend.web.html.forms import DomainForm
 from backend.web.meetings.forms import DetailsForm, ProposeForm, TimesForm
 
@@ -124,11 +125,17 @@ def meeting(request: HttpRequest, introduction_id: int, meeting_id: int) -> Http
 
 
 @open_to(Level.SIGNED_IN)
-@require_POST
+@_private
+@require_http_methods(["GET", "HEAD", "POST"])
 def act(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
-    """One act on a meeting; ``act`` names it."""
+    """One act on a meeting; ``act`` names it. A GET asks before it is cancelled."""
     user = current_user(request)
-    _view, introduction, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
+    view, introduction, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
+    if request.method != "POST":
+        may_cancel = may_arrange(reader, introduction) and not view.is_over
+        if request.GET.get("act") != "cancel" or not may_cancel:
+            return redirect("web:meeting", introduction_id, meeting_id)
+        return _ask_to_cancel(request, introduction, meeting_id)
     own_id = reader.community_id
     where: dict[str, Any] = {
         "by": user,
@@ -190,6 +197,27 @@ def _change(request: HttpRequest, where: dict[str, Any]) -> HttpResponse | None:
         messages.success(request, _("Length and place are saved."))
         return None
     return _page(request, where["introduction_id"], where["meeting_id"], {"details_form": form})
+
+
+def _ask_to_cancel(
+    request: HttpRequest, introduction: Introduction, meeting_id: int
+) -> HttpResponse:
+    names = {"a": introduction.pair.a.name, "b": introduction.pair.b.name}
+    question = Question(
+        title=_("Cancel this meeting"),
+        heading=_("Cancel the meeting of %(a)s and %(b)s?") % names,
+        sentences=[
+            _("Both sides are notified, and calendars that hold the meeting get the cancellation."),
+            _("It cannot be taken back; you can propose another meeting."),
+        ],
+        button=_("Cancel this meeting"),
+        keep=_("Keep the meeting"),
+        back=reverse("web:meeting", args=[introduction.pk, meeting_id]),
+        back_words=_("Meeting"),
+        values={"act": "cancel"},
+    )
+    shows_sample = introduction.pair.a.is_sample or introduction.pair.b.is_sample
+    return ask(request, question, shows_sample=shows_sample)
 
 
 def _cancel(request: HttpRequest, where: dict[str, Any]) -> None:

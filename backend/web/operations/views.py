@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
-from backend.cities.queries import vetting_queue, whole_trail
+from backend.cities.queries import partnerships_to_confirm, vetting_queue, whole_trail
 from backend.common.errors import NotVisible
 from backend.common.formatting import csv_lines
 from backend.introductions.models import Introduction
@@ -42,6 +42,7 @@ class StaffWaiting:
     """What waits for staff: how many, and where."""
 
     submissions: int
+    claims: int  # partnerships to confirm
     to_release: int
     to_introduce: int
     dead: int
@@ -51,6 +52,7 @@ def waiting_for_staff(user: User) -> StaffWaiting:
     """Raises NotVisible for others than staff."""
     return StaffWaiting(
         submissions=vetting_queue(user).count(),
+        claims=partnerships_to_confirm(user).count(),
         to_release=staff_suggestions(user).filter(status="proposed").count(),
         to_introduce=board(user).filter(stage=Introduction.Stage.TO_INTRODUCE).count(),
         dead=dead_letters().count(),

@@ -85,6 +85,8 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 def _calls(path: Path) -> Iterator[tuple[str | tuple[str, ...], str | None]]:
     text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py" and "gettext" not in text:
+        return  # imports none of the functions, and reading its tokens takes long
     if path.suffix != ".py":
         text = "\n".join(
             f"{name}({words})" for name, words in _CALL.findall(templatize(text, origin=str(path)))

@@ -4,6 +4,7 @@ them in the environment.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 
 import hypothesis
@@ -108,7 +109,10 @@ def one_draw(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world(db: None) -> World:
+def world(request: pytest.FixtureRequest, db: None) -> World:
+    """Made for each test; in a module that uses ``shared_world``, a copy of the one in its rows."""
+    if "shared_world" in request.fixturenames:
+        return copy.deepcopy(request.getfixturevalue("shared_world"))
     return make_world()
 
 
@@ -123,6 +127,14 @@ def _one_transaction(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
 
 class_db = pytest.fixture(_one_transaction, scope="class")
 module_db = pytest.fixture(_one_transaction, scope="module")
+
+
+@pytest.fixture(scope="module")
+def shared_world(module_db: None) -> World:
+    """One world for all tests of a module, each of which is rolled back by itself; for modules
+    without a test that commits.
+    """
+    return make_world()
 
 
 @pytest.fixture

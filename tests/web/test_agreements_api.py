@@ -17,6 +17,8 @@ from tests.factories import MembershipFactory
 from tests.letters import pdf
 from tests.web.html_forms import forms_of, url
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 JSON = "application/json"
 API = "/api/v1/"
 

@@ -20,6 +20,8 @@ from tests.factories import EventFactory, UserFactory
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, forms_of, one_line, url
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 NOW = dt.datetime.now(dt.UTC)
 
 

@@ -15,6 +15,8 @@ from tests.actors import World
 from tests.factories import CommunityFactory, PlaceFactory, SuggestionFactory, document
 from tests.web.html_forms import forms_of, one_line, url
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 # Policy, exclusion rules, several at once and pairs by hand, on staff's pages.
 
 

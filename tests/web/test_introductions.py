@@ -24,6 +24,8 @@ from tests.factories import (
 from tests.web.conftest import SignIn
 from tests.web.html_forms import url
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 
 @pytest.fixture
 def introduced(suggestion: Suggestion) -> Introduction:

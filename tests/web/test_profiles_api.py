@@ -18,6 +18,8 @@ from tests.factories import PlaceFactory, VettingLetterFactory
 from tests.letters import pdf
 from tests.web.html_forms import form_to, url
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 JSON = "application/json"
 PDF = pdf()
 

@@ -29,6 +29,8 @@ from tests.factories import (
 )
 from tests.web.html_forms import forms_of, url
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 JSON = "application/json"
 
 

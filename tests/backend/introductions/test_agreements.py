@@ -63,6 +63,8 @@ from tests.actors import (
 )
 from tests.factories import MembershipFactory
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 I = Introduction.Stage  # noqa: E741
 
 

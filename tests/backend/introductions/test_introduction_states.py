@@ -37,6 +37,8 @@ from backend.suggestions.sides import ActsForOtherSide
 from tests.actors import SIGNED_IN, World, agreed, refused, signing
 from tests.factories import DecisionFactory, MeetingFactory, SuggestionFactory
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 NOW = dt.datetime.now(dt.UTC)
 I = Introduction.Stage  # noqa: E741
 OPEN = [

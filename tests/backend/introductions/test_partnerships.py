@@ -34,6 +34,8 @@ from backend.outbox.models import Event
 from backend.suggestions.models import Pair
 from tests.actors import SIDES, SIGNED_IN, World, agreed, refused
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 S = Partnership.Status
 Act = Callable[[], object]
 

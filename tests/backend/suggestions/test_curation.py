@@ -41,6 +41,8 @@ from tests.factories import (
 )
 from tests.world import make_communities
 
+pytestmark = pytest.mark.usefixtures("shared_world")
+
 S = Suggestion.Status
 TODAY = dt.datetime.now(dt.UTC).date()
 NOT_CURATORS = ("stranger", "official", "committee_member", "chair", "admin")

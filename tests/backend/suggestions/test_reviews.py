@@ -38,7 +38,7 @@ from backend.web.suggestions.forms import QueueForm
 from tests.actors import World
 from tests.factories import CommunityFactory, CommunityRoleFactory, SuggestionFactory, document
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shared_world")]
 
 
 def vote(

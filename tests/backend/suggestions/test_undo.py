@@ -20,7 +20,7 @@ from backend.suggestions.services import answer_suggestion, expire_suggestions, 
 from tests.actors import World
 from tests.factories import SuggestionFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shared_world")]
 PEOPLE = {"a": "official", "b": "chair"}
 
 

@@ -131,6 +131,7 @@ ACCOUNT_FORMS = {
     "login": "backend.web.accounts.forms.SignInForm",
     "request_login_code": "backend.web.accounts.forms.CodeRequestForm",
     "reset_password": "backend.web.accounts.forms.ResetRequestForm",
+    "set_password": "backend.web.accounts.forms.FirstPasswordForm",
 }
 ACCOUNT_LOGIN_METHODS = {"email"}
 # Without a password one signs in by a code that comes by mail.

@@ -134,10 +134,14 @@ class World:
         ]
 
 
-def sign_in_again(client: Client, user: User, *, at: float | None = None) -> None:
-    """The client's session has proved itself again at that time (Unix, seconds), or just now."""
+def sign_in_again(
+    client: Client, user: User, *, at: float | None = None, by: str = "password"
+) -> None:
+    """The client's session has proved itself again at that time (Unix, seconds), or just now; by a
+    "code" it has begun then.
+    """
     session = client.session
-    records = [{"method": "password", "at": at or time.time(), "reauthenticated": True}]
+    records = [{"method": by, "at": at or time.time(), "reauthenticated": by == "password"}]
     session[AUTHENTICATION_METHODS_SESSION_KEY] = records
     session["account_authentication_methods_user"] = str(user.pk)
     session.save()

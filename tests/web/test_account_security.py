@@ -179,6 +179,41 @@ def test_api_asks_an_old_session_to_sign_in_again_as_the_pages_do(
     assert ask(chair, method, path, body).status_code != 403
 
 
+@pytest.mark.parametrize("began", [None, 330, 10])
+def test_account_without_a_password_acts_only_just_after_it_signed_in(
+    world: World, began: int | None
+) -> None:
+    """django-allauth takes who has nothing to confirm with for confirmed."""
+    chair = world.user("chair")
+    chair.set_unusable_password()
+    chair.save()
+    client = Client()
+    client.force_login(chair)
+    if began is not None:
+        sign_in_again(client, chair, at=time.time() - began, by="code")
+    passwords = {"password1": "a long new phrase", "password2": "a long new phrase"}
+    token = {"name": "x", "days": 30, "scope": "read"}
+    pages = {
+        url("account_tokens"): token,
+        reverse("account_email"): {"action_add": "", "email": "new@example.org"},
+        reverse("account_set_password"): passwords,
+    }
+    answer = ask(client, "POST", "me/tokens/", token)
+    if began == 10:
+        assert answer.status_code == 201
+        assert {client.post(page, body).status_code for page, body in pages.items()} <= {200, 302}
+        assert User.objects.get(pk=chair.pk).has_usable_password()
+        return
+    assert (answer.status_code, answer.json()["code"]) == (403, "reauthentication_required")
+    assert answer.json()["sign_in_at"].endswith(reverse("account_request_login_code"))
+    for page, body in pages.items():
+        refused = client.post(page, body)
+        assert refused.status_code == 403, page
+        assert "sign in again with a code, and do this within 5 minutes" in refused.text
+    assert not ApiToken.objects.exists()
+    assert not User.objects.get(pk=chair.pk).has_usable_password()
+
+
 def test_old_session_of_an_administrator_makes_nobody_staff(world: World) -> None:
     admin = signed_in_long_ago(world, "admin")
     body = {"email": "stranger@example.org", "staff_role": "curator"}

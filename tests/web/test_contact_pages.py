@@ -146,6 +146,37 @@ def test_old_session_or_token_opens_no_contacts(
     assert Event.objects.get(topic="contacts_read").payload["reason"] == reason["reason"]
 
 
+def test_administrator_without_a_password_confirms_by_the_second_factor(
+    official: CommunityRole, admin: User, sign_in: SignIn
+) -> None:
+    admin.set_unusable_password()
+    admin.save()
+    client = sign_in(admin)
+    sign_in_again(client, admin, by="code")
+    page = reverse("web:staff_contacts", args=[official.community_id])
+    asked = client.post(page, {"reason": "The mail of the community bounces."})
+    assert asked.url.startswith(reverse("mfa_reauthenticate"))
+    assert not Event.objects.filter(topic="contacts_read").exists()
+
+
+@pytest.mark.parametrize(("ago", "status"), [(None, 403), (330, 403), (10, 200)])
+def test_administrator_with_nothing_to_confirm_with_opens_contacts_just_after_signing_in(
+    official: CommunityRole, sign_in: SignIn, ago: int | None, status: int
+) -> None:
+    """As those of the sample world may be: they need no second factor."""
+    contact = ContactFactory(organisation=OrganisationFactory(community=official.community))
+    admin = UserFactory(admin=True, factor=False, is_sample=True, password="!")
+    reason, client = {"reason": "The mail of the community bounces."}, sign_in(admin)
+    if ago is not None:
+        sign_in_again(client, admin, at=time.time() - ago, by="code")
+    page = client.post(reverse("web:staff_contacts", args=[official.community_id]), reason)
+    path = f"/api/v1/communities/{official.community_id}/contacts/break-glass/"
+    api = client.post(path, reason, content_type="application/json")
+    assert (page.status_code, api.status_code) == (status, status)
+    for answer in (page, api):
+        assert (contact.email in answer.text) == (status == 200)
+
+
 def test_curator_breaks_no_glass(official: CommunityRole, curator: User, sign_in: SignIn) -> None:
     address = reverse("web:staff_contacts", args=[official.community_id])
     assert (

@@ -6,7 +6,13 @@ from collections.abc import Collection
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import LoginForm, RequestLoginCodeForm, ResetPasswordForm, SignupForm
+from allauth.account.forms import (
+    LoginForm,
+    RequestLoginCodeForm,
+    ResetPasswordForm,
+    SetPasswordForm,
+    SignupForm,
+)
 from allauth.core import context as allauth_context
 from django import forms
 from django.conf import settings
@@ -17,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.models import ApiToken, User
 from backend.common.bounds import longest
 from backend.privacy.data import LONGEST_TOKEN_NAME
-from backend.web.html.adapters import allows_one_more
+from backend.web.html.adapters import allows_one_more, require_fresh_without_password
 from backend.web.html.forms import DomainForm
 
 
@@ -80,6 +86,19 @@ class ResetRequestForm(ResetPasswordForm):
         if not allows_one_more(allauth_context.request, "reset_by_network", email):
             raise get_adapter().validation_error("too_many_login_attempts")
         return email
+
+
+class FirstPasswordForm(SetPasswordForm):
+    """A session that was left open must not give the account its first password, by which it could
+    then confirm everything else.
+    """
+
+    def clean(self) -> dict[str, Any]:
+        """Raises NotAllowed: the session did not begin in the last minutes."""
+        if allauth_context.request is not None:
+            require_fresh_without_password(allauth_context.request)
+        values: dict[str, Any] = super().clean()
+        return values
 
 
 class AccountForm(DomainForm):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.core import context as allauth_context
 from allauth.core.internal import ratelimit
 from allauth.core.internal.ratelimit import RateLimitUsage, get_ip, truncate_ip
@@ -17,9 +21,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from backend.accounts.models import User
 from backend.accounts.services import register_user, write_mail
+from backend.common.errors import NotAllowed
 
 # How django-allauth keeps to the habits of this service: events, mails through the outbox,
 # addresses of the service's own.
@@ -43,6 +49,31 @@ def allows_one_more(request: HttpRequest, action: str, email: str) -> bool:
     """
     key = f"{email.lower()}:{get_ip(request)}"
     return bool(ratelimit.consume(request, app="allauth.account", action=action, key=key))
+
+
+def require_fresh_without_password(request: HttpRequest) -> None:
+    """Raises NotAllowed: the signed-in account has nothing to confirm with, and the session did not
+    begin in the last minutes.
+    """
+    if get_reauthentication_flows(request.user):
+        return
+    records = get_authentication_records(request, request.user)
+    if records and time.time() - records[-1]["at"] < app_settings.REAUTHENTICATION_TIMEOUT:
+        return
+    minutes = app_settings.REAUTHENTICATION_TIMEOUT // 60
+    error = NotAllowed(
+        ngettext(
+            "Your account has no password to confirm with. Sign out, sign in again with a code, "
+            "and do this within %(minutes)d minute.",
+            "Your account has no password to confirm with. Sign out, sign in again with a code, "
+            "and do this within %(minutes)d minutes.",
+            minutes,
+        )
+        % {"minutes": minutes},
+        code="reauthentication_required",
+    )
+    error.details = {"sign_in_at": f"{settings.PUBLIC_URL}{reverse('account_request_login_code')}"}
+    raise error
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -70,6 +101,17 @@ class AccountAdapter(DefaultAccountAdapter):
         super()._rollback_login_failed_rl_usage()
         if self._guess:
             self._guess.rollback()
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Whether acts of ``app`` ask for a fresh sign-in at all.
+
+        Raises NotAllowed: the person has neither a password nor a second factor to confirm with,
+        which django-allauth takes for confirmed, and has not just signed in with a code.
+        """
+        request = allauth_context.request
+        if request is not None and request.user.is_authenticated:
+            require_fresh_without_password(request)
+        return super().is_reauthentication_required(app=app, **kwargs)
 
     def add_message(
         self,

@@ -148,6 +148,8 @@ def test_suggestions_are_filtered_released_and_held(staff: Client) -> None:
     assert "Elsewhere" not in html
     act = url("staff_suggestion_act", waiting.pk)
     for name, status in (("release", "released"), ("hold", "held")):
+        page = " ".join(staff.get(url("staff_suggestion", waiting.pk)).text.split())
+        assert ("an exclusion tells nothing" in page) == (name == "hold")
         assert staff.post(act, {"act": name}).status_code == 302
         waiting.refresh_from_db()
         assert waiting.status == status

@@ -11,7 +11,8 @@ from backend.outbox.models import Event, Job
 from backend.outbox.topics import Topic
 from backend.runtime.datafolder import DataFolder
 from backend.runtime.management.commands import prepare_service
-from backend.suggestions.models import ScoringRun
+from backend.suggestions.models import RankedPair, ScoringRun
+from backend.suggestions.services import runs
 from backend.suggestions.services.first_run import (
     failure_since,
     first_run_progress,
@@ -20,6 +21,7 @@ from backend.suggestions.services.first_run import (
 )
 from tests.factories import (
     MOMENT,
+    CommunityFactory,
     JobFactory,
     ScoringRunFactory,
     ScoringShardFactory,
@@ -101,3 +103,11 @@ def test_progress_in_words() -> None:
     assert first_run_progress() == "the run has not begun"
     ScoringRunFactory()
     assert first_run_progress() == "suggestions are being made"
+
+
+def test_run_over_an_empty_side_completes() -> None:
+    CommunityFactory(published=True, country_code="DE")
+    run = runs.begin_run(reason="first")
+    assert run is not None
+    run.refresh_from_db()
+    assert run.status == ScoringRun.Status.COMPLETE and not RankedPair.objects.exists()

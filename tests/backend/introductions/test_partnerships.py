@@ -40,9 +40,14 @@ S = Partnership.Status
 Act = Callable[[], object]
 
 
+@pytest.fixture(scope="module")
+def shared_partnership(shared_world: World) -> int:
+    return agreed(shared_world, since=dt.date(2020, 1, 1)).pk
+
+
 @pytest.fixture
-def partnership(world: World) -> Partnership:
-    return agreed(world, since=dt.date(2020, 1, 1))
+def partnership(db: None, shared_partnership: int) -> Partnership:
+    return Partnership.objects.get(pk=shared_partnership)
 
 
 def today() -> dt.date:

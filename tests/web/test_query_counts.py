@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from backend.accounts.models import User
-from backend.cities.models import CommunityRole, Country, Profile
+from backend.cities.models import CommunityRole, Country, ExistingPartnership, Profile
 from backend.environment import read_environment
 from backend.introductions.models import Introduction, Partnership
 from backend.outbox.models import Job
@@ -252,13 +252,14 @@ def _listed(world: World) -> None:
 
 
 def _claim(world: World, state: str) -> None:
-    member, place = (
-        make.MembershipFactory(community=make.CommunityFactory(published=True)).community,
-        make.PlaceFactory(),
-    )
-    make.ExistingPartnershipFactory(
-        community=member, place=place, name=place.name, country=place.country, state=state
-    )
+    member = make.MembershipFactory(community=make.CommunityFactory(published=True)).community
+    if ExistingPartnership.objects.count() % 2:
+        county = make.CommunityFactory(kind="county", place=None, published=True)
+        partner = {"name": county.name, "country": county.country, "partner": county}
+    else:
+        place = make.PlaceFactory()
+        partner = {"name": place.name, "country": place.country, "place": place}
+    make.ExistingPartnershipFactory(community=member, state=state, **partner)
 
 
 def _suggestion(world: World) -> Suggestion:

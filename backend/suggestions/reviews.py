@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -207,30 +207,25 @@ def queue_counts(reader: Reader) -> QueueCounts:
     """Counts over the whole queue in one query, of what the side knows. Raises NotVisible."""
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     now = database_now()
+    parts = [shown for shown in SHOWN if shown != "all"]
     rows = queue(reader).order_by().select_related(None)
-    counts = rows.aggregate(
-        **{
-            f"n_{shown}": Count("pk", filter=shown_in(reader, shown, now), distinct=True)
-            for shown in SHOWN
-            if shown != "all"
-        },
-        n_all=Count("pk", distinct=True),
-    )
-    countries: dict[tuple[str, str], int] = defaultdict(int)
-    names = (
+    found = rows.values_list(
         "pair__a_id",
         "pair__a__country_id",
         "pair__a__country__name",
         "pair__b__country_id",
         "pair__b__country__name",
+        *(Case(When(shown_in(reader, shown, now), then=True), default=False) for shown in parts),
     )
-    for a_id, a_code, a_name, b_code, b_name in rows.values_list(*names):
+    counts = dict.fromkeys(SHOWN, 0)
+    countries: dict[tuple[str, str], int] = defaultdict(int)
+    for a_id, a_code, a_name, b_code, b_name, *is_in in found:
         countries[(b_code, b_name) if a_id == community_id else (a_code, a_name)] += 1
+        counts["all"] += 1
+        for shown, holds in zip(parts, is_in, strict=True):
+            counts[shown] += holds
     named = sorted((name, code, count) for (code, name), count in countries.items())
-    return QueueCounts(
-        {shown: counts[f"n_{shown}"] for shown in SHOWN},
-        [(code, name, count) for name, code, count in named],
-    )
+    return QueueCounts(counts, [(code, name, count) for name, code, count in named])
 
 
 def reviews_of(reader: Reader, views: Sequence[SuggestionForSide]) -> dict[int, Review]:

@@ -1,4 +1,6 @@
-"""Small plots as inline SVG, drawn from numbers alone: the same numbers give the same bytes."""
+"""Small plots as inline SVG, drawn from numbers alone: the same numbers give the same bytes; and
+the style of the page that they stand on.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,37 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+STYLE = """
+:root{--ink:#1c2733;--soft:#5b6876;--line:#d9dfe5;--a:#1f6f8b;--b:#d98324;--paper:#fff;
+  --wash:#f4f7f9}
+*{box-sizing:border-box}
+body{margin:0;background:var(--wash);color:var(--ink);
+  font:16px/1.55 system-ui,"Segoe UI",Roboto,sans-serif}
+main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
+h1{font-size:2rem;line-height:1.2;margin:0 0 .4rem}
+h2{font-size:1.3rem;margin:0 0 .5rem}
+p{max-width:46rem;margin:.4rem 0}
+.soft{color:var(--soft)}
+section{background:var(--paper);border:1px solid var(--line);border-radius:10px;
+  padding:1.4rem 1.5rem;margin-top:1.25rem}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;margin:1rem 0;font-variant-numeric:tabular-nums;
+  font-size:.94rem}
+th,td{padding:.4rem .6rem;text-align:right;border-bottom:1px solid var(--line)}
+th{font-weight:600;color:var(--soft)}
+th:first-child,td:first-child{text-align:left;color:var(--ink)}
+tr.best td{font-weight:650;background:#eaf4f7}
+caption{text-align:left;font-weight:600;padding:.3rem 0}
+svg{max-width:100%;height:auto;display:block;margin:.75rem 0;font-size:12px}
+svg .a{fill:var(--a)}
+svg .b{fill:var(--b)}
+svg text{fill:var(--ink)}
+svg .label{text-anchor:end}
+svg .tick{text-anchor:middle}
+svg .grid{stroke:var(--line)}
+svg .mark{stroke:#b3261e;stroke-dasharray:4 3}
+code{background:var(--wash);padding:.1rem .3rem;border-radius:4px}
+"""
 _LABEL, _BAR, _ROW, _VALUE = 215, 380, 18, 90
 _RIGHT = 24  # room for half of the last tick's label
 

@@ -41,6 +41,7 @@ MOST_A_SIDE = 1200
 COVERAGE_BINS = 20
 STATED = "resemblance_stated"
 ABLATIONS = ("old_weights", "no_feasibility", "no_near_topics", "harmonic", "min", "mean_fusion")
+NEAR_WAYS = ("mean", "lifts", "no_near_topics")
 _SEED = 20_240_611
 _FUSIONS = {"harmonic": "harmonic", "min": "min", "mean_fusion": "mean"}
 _YESTERDAYS_FUSION = "harmonic"
@@ -94,6 +95,8 @@ class Simulation:
     eligible: float  # share of pairs that may be suggested at all
     # Taste -> way -> outcome, where both sides are shown the same pairs
     tastes: Mapping[str, Mapping[str, Shown]]
+    # The same for a few ways, where communities value near topics and answers as the engine does
+    near: Mapping[str, Mapping[str, Shown]]
     # Taste -> rule -> outcome, each side with lists of its own, all from the engine's preferences
     rules: Mapping[str, Mapping[str, Shown]]
     sizes: tuple[SizeBand, ...]
@@ -121,7 +124,11 @@ class Simulation:
                     }
                     for taste, ways in of.items()
                 }
-                for name, of in (("tastes", self.tastes), ("rules", self.rules))
+                for name, of in (
+                    ("tastes", self.tastes),
+                    ("near", self.near),
+                    ("rules", self.rules),
+                )
             },
         }
 
@@ -139,9 +146,14 @@ class Ways:
         self.left = Similarities.of(self.exact.left, self.exact.right)
         self.right = Similarities.of(self.exact.right, self.exact.left)
 
-    def accepted(self, taste: str) -> Preferences:
-        """By what communities decide."""
-        return Preferences(acceptance(self.left, taste), acceptance(self.right, taste).T)
+    def accepted(self, taste: str, *, near: bool = False) -> Preferences:
+        """By what communities decide; with ``near`` they value near topics as the engine does."""
+        left, right = self.left, self.right
+        if near:
+            engine = self.engine
+            left = Similarities.of(engine.left, engine.right)
+            right = Similarities.of(engine.right, engine.left)
+        return Preferences(acceptance(left, taste), acceptance(right, taste).T)
 
     def mean(self, taste: str | None = None) -> Preferences:
         """Yesterday's weighted mean; with a taste, as if communities had stated it."""
@@ -219,15 +231,16 @@ class World:
         chance = np.random.default_rng(_SEED).random(allowed.shape)
         self.chance = Preferences(chance, chance)
 
-    def outcomes(self) -> Iterator[tuple[str, dict[str, simulation.Outcome]]]:
-        """Taste by taste, each way's outcome: first as importances are stated today, then where
-        they say what the taste is.
+    def outcomes(
+        self, fixed: Mapping[str, simulation.Looks]
+    ) -> Iterator[tuple[str, dict[str, simulation.Outcome]]]:
+        """Taste by taste, each way's outcome: for lists ``fixed`` by importances as they are stated
+        today, then where they say what the taste is.
         """
-        fixed = self.lists()
         for taste in TASTES:
             accepted = self.ways.accepted(taste)
             known = {"taste_known": self._suggested(accepted, "product")}
-            yield taste, simulation.compare(self.market, fixed | known, accepted)
+            yield taste, simulation.compare(self.market, {**fixed, **known}, accepted)
         taste = "resemblance"
         told = self.lists(taste)
         yield STATED, simulation.compare(self.market, told, self.ways.accepted(taste))
@@ -332,7 +345,16 @@ def simulate(world: World) -> Simulation:
     """All measures of the market."""
     weights, sample = world.engine.weights, world.engine.snapshot
     whole = world.engine.builder.snapshot_
-    tastes = dict(world.outcomes())
+    lists = world.lists()
+    tastes = dict(world.outcomes(lists))
+    near = {
+        taste: simulation.compare(
+            world.market,
+            {way: lists[way] for way in NEAR_WAYS},
+            world.ways.accepted(taste, near=True),
+        )
+        for taste in TASTES
+    }
     found = tastes["needs"]
     sizes = _by_size(sample, found["no_allocation"], found["lifts"])
     means = [(band.before, band.after) for band in sizes]
@@ -343,6 +365,7 @@ def simulate(world: World) -> Simulation:
         len(whole.right),
         eligible=float(world.eligible.mean()),
         tastes={taste: _plain(ways) for taste, ways in tastes.items()},
+        near={taste: _plain(ways) for taste, ways in near.items()},
         rules={taste: _plain(rules) for taste, rules in world.rules()},
         sizes=sizes,
         size_gini=(gini(np.array([m[0] for m in means])), gini(np.array([m[1] for m in means]))),

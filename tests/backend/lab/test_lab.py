@@ -116,6 +116,8 @@ def test_page_shows_the_measures_that_were_taken(world: None) -> None:
     assert set(simulation.tastes[STATED]) == known
     assert set(simulation.tastes["needs"]) == {*known, "taste_known"}
     assert set(simulation.rules["ties"]) == {*RULES, "suggested"}
+    assert list(simulation.near) == list(TASTES)
+    assert set(simulation.near["needs"]) == {"mean", "lifts", "no_near_topics"}
     assert simulation.rules["ties"]["suggested"] == simulation.tastes["ties"]["lifts"]
     assert set(simulation.facets) >= {"needs_offers", "ties"}
     assert "distance" not in simulation.facets
@@ -196,7 +198,10 @@ def test_json_prints_the_market_and_the_kept_promise(
         call_command("report_matching", "--json", "--data", str(tmp_path), "--train", "x.csv")
 
 
-def test_open_suggestions_are_counted_with_the_reasons_that_are_kept(world: None) -> None:
+def test_open_suggestions_are_counted_with_the_reasons_that_are_kept(
+    world: None, settings: Any
+) -> None:
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "promising": 0.0}
     a, b = (
         Community.objects.filter(country_id="US").first(),
         Community.objects.filter(country_id="JP").first(),

@@ -110,6 +110,10 @@ def text_tables(measures: Measures) -> str:
     for taste, ways in s.tastes.items():
         rows = [market_row(WAYS[name], shown) for name, shown in ways.items()]
         lines += ["", f"Ways to rank: {TASTE_WORDS[taste].lower()}", *_lined_up(COLUMNS, rows)]
+    for taste, ways in s.near.items():
+        rows = [market_row(WAYS[name], shown) for name, shown in ways.items()]
+        title = f"Ways to rank: {TASTE_WORDS[taste].lower()}, and near topics count"
+        lines += ["", title, *_lined_up(COLUMNS, rows)]
     for taste, rules in s.rules.items():
         rows = [rule_row(RULES[name], shown) for name, shown in rules.items()]
         title = f"Rules of allocation: {TASTE_WORDS[taste].lower()}"

@@ -7,7 +7,7 @@ they also say so in their importances. All ways have the same places.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,23 +114,30 @@ class Simulation:
             "left": self.left,
             "right": self.right,
             "eligible": round(self.eligible, 4),
-            **{
-                name: {
-                    taste: {
-                        way: {
-                            key: round(value, 4) for key, value in dataclasses.asdict(shown).items()
-                        }
-                        for way, shown in ways.items()
-                    }
-                    for taste, ways in of.items()
-                }
-                for name, of in (
-                    ("tastes", self.tastes),
-                    ("near", self.near),
-                    ("rules", self.rules),
-                )
-            },
+            "tastes": _outcomes_json(self.tastes),
+            "near": _outcomes_json(self.near),
+            "rules": _outcomes_json(self.rules, without=_OF_WHOLE_LISTS),
         }
+
+
+# What has no meaning for expected lists, on which everybody stands with some probability
+_OF_WHOLE_LISTS = ("if_all_is_read", "left_served", "right_served")
+
+
+def _outcomes_json(
+    of: Mapping[str, Mapping[str, Shown]], without: Collection[str] = ()
+) -> dict[str, dict[str, dict[str, float]]]:
+    return {
+        taste: {
+            way: {
+                name: round(value, 4)
+                for name, value in dataclasses.asdict(shown).items()
+                if name not in without
+            }
+            for way, shown in ways.items()
+        }
+        for taste, ways in of.items()
+    }
 
 
 class Ways:

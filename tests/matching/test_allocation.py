@@ -181,28 +181,34 @@ def test_empty_sides_and_no_candidates_give_empty_results() -> None:
         ({"left_capacity": [1, 1]}, "left capacities must be 3"),
         ({"right_capacity": [1, -1, 1]}, "not negative"),
         ({"left_capacity": [1, np.nan, 1]}, "finite"),
-        ({"beta": 0.001}, "too small"),
+        ({"beta_market": 0.001}, "too small"),
     ],
 )
 def test_bad_input_is_refused_with_the_reason(changes: dict[str, object], words: str) -> None:
     values: dict[str, object] = {
         "left_capacity": [1, 1, 1],
         "right_capacity": [1, 1, 1],
-        "beta": 0.05,
+        "beta_market": 0.05,
     } | changes
     with pytest.raises(ValueError, match=words):
-        Allocation(values["beta"]).fit(
+        Allocation(values["beta_market"]).fit(
             make_candidates(1, 3, 3, 1.0), values["left_capacity"], values["right_capacity"]
         )  # type: ignore[arg-type]
 
 
 def test_bad_parameters_and_use_before_fit_are_refused() -> None:
-    for bad in ({"beta": 0}, {"beta": np.nan}, {"floor": -1}, {"outside": 2}, {"tolerance": 0}):
+    for bad in (
+        {"beta_market": 0},
+        {"beta_market": np.nan},
+        {"floor": -1},
+        {"outside": 2},
+        {"tolerance": 0},
+    ):
         with pytest.raises(ValueError, match=r"positive|lie in"):
             Allocation(**bad)
     with pytest.raises(NotFittedError):
         Allocation().lists(3)
-    with pytest.raises(ConvergenceError, match="raise beta"):
+    with pytest.raises(ConvergenceError, match="raise beta_market"):
         Allocation(0.01, max_iterations=1).fit(make_candidates(1, 5, 5), np.ones(5), np.ones(5))
     one = np.zeros(2, np.int64)
     with pytest.raises(ValueError, match="twice"):

@@ -12,7 +12,7 @@ import structlog
 from matching.allocation import Allocation, Candidates, ConvergenceError, choose_pairs
 
 log = structlog.get_logger(__name__)
-BETA = 0.01
+BETA_MARKET = 0.01
 FLOOR = 1.0
 # What a newcomer must bring, in mean preference of the two sides, to take the place of a pair that
 # is shown already.
@@ -115,7 +115,7 @@ def _chosen(
         fixed=np.array([pair in kept for pair in pairs], dtype=np.bool_),
         left_closed=closed[:, 0],
         right_closed=closed[:, 1],
-        keep=math.exp(KEEPS / BETA),
+        keep=math.exp(KEEPS / BETA_MARKET),
     )
     return {
         pair: value
@@ -146,15 +146,18 @@ def _rooms_of(ids: Sequence[int], rooms: Mapping[int, Room]) -> np.ndarray:
 def _expected_matches(
     candidates: Candidates, left: np.ndarray, right: np.ndarray, threshold: float
 ) -> np.ndarray:
-    beta = BETA
+    beta_market = BETA_MARKET
     for _ in range(_TRIES):
         try:
             return (
-                Allocation(beta, outside=threshold, floor=FLOOR).fit(candidates, left, right).mass_
+                Allocation(beta_market, outside=threshold, floor=FLOOR)
+                .fit(candidates, left, right)
+                .mass_
             )
         except ConvergenceError:
-            log.warning("allocation_did_not_settle", beta=beta)
-            beta *= 2
+            log.warning("allocation_did_not_settle", beta_market=beta_market)
+            beta_market *= 2
     raise ConvergenceError(
-        f"no allocation of {len(candidates)} pairs settles, not even with beta {beta / 2}"
+        f"no allocation of {len(candidates)} pairs settles, not even with beta_market "
+        f"{beta_market / 2}"
     )

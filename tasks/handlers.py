@@ -30,6 +30,7 @@ from backend.suggestions.services import expire_suggestions, remind_of_expiry, r
 from backend.suggestions.services.curation import enforce_exclusion_rules
 from backend.suggestions.services.partner_requests import answer_requests, assess_request
 from backend.suggestions.services.partners import close_suggestions_of_partners
+from backend.suggestions.services.prospects import store_prospects
 from backend.suggestions.services.runs import clear_old_runs
 from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
 from tasks.app import app
@@ -96,6 +97,7 @@ def derive_from_run(lease: Lease) -> None:
     is rescored.
     """
     derive_suggestions()
+    store_prospects()
     runs.rescore_changed(int(lease.key))
 
 
@@ -112,6 +114,7 @@ def derive_from_community(lease: Lease) -> None:
     with runs.reserved_ranking():
         claim_alike(lease)
         derive_suggestions([int(key) for key in lease.keys])
+    store_prospects([int(key) for key in lease.keys])
 
 
 # Periodic tasks, and the Celery task that opens their ticks.

@@ -64,7 +64,7 @@ class Prospects:
     """What a community's own answers leave it. ``speaks_with`` of ``stated`` candidates share a
     working language; ``languages``: one to add → with how many more there would be one, most first.
     ``reaching``: candidates whose fit for the community reaches the threshold. ``coverage``: mean
-    of both directions over all counterparts, in [0, 1].
+    of both directions over all counterparts, in [0, 1], as the page of the profile shows it.
     """
 
     counterparts: int

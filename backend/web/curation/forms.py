@@ -18,7 +18,8 @@ from backend.suggestions.models import (
     ReleasePolicy,
     Suggestion,
 )
-from backend.web.html.forms import DomainForm, Filters, PairFilters, Rows
+from backend.suggestions.services.prospects import StandingForStaff
+from backend.web.html.forms import DomainForm, Filters, FlagField, PairFilters, Rows
 
 _LONG = {"rows": 3}
 _DATE = {"type": "date"}
@@ -175,6 +176,46 @@ class DeclineRequestForm(DomainForm):
         widget=forms.Textarea(attrs=_LONG),
         help_text="Staff alone read it. Who asked reads the standard answer on its day.",
     )
+
+
+CAUSE_LABELS = {
+    "unpublished": "Not published",
+    "paused": "Paused",
+    "not_seeking": "Seeks no partner",
+    "overdue": "Not confirmed for too long",
+    "not_scored": "Not scored yet",
+    "capacity": "As many introductions as it allows",
+    "by_hand": "Staff release by hand",
+    "coverage": "Too little filled in",
+    "places": "Wishes for countries or regions",
+    "excluded": "Excludes countries",
+    "partnered": "None where it has a partner",
+    "population": "Population range",
+    "us_sister": "None with a U.S. sister",
+    "forms": "Form of partnership",
+    "languages": "Few share a language",
+    "threshold": "Few reach its threshold",
+    "none": "None of its own",
+}
+
+
+class StandingFilters(Filters):
+    """Filters of the communities with few suggestions."""
+
+    cause = forms.ChoiceField(
+        label="Cause", required=False, choices=[("", "Any"), *CAUSE_LABELS.items()]
+    )
+    without = FlagField(label="Only those without any suggestion")
+
+    def kept(self, rows: list[StandingForStaff]) -> list[StandingForStaff]:
+        chosen = self.chosen()
+        cause = chosen.get("cause")
+        return [
+            row
+            for row in rows
+            if (not chosen.get("without") or not row.open)
+            and (not cause or cause in row.codes or (cause == "none" and not row.codes))
+        ]
 
 
 class RequestFilters(Filters):

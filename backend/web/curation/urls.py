@@ -10,6 +10,7 @@ page_urls: list[URLPattern] = [
     path("staff/suggestions/", views.suggestion_list, name="staff_suggestions"),
     path("staff/suggestions/act/", views.act_on_several, name="staff_suggestions_act"),
     path("staff/suggestions/propose/", views.propose, name="staff_propose"),
+    path("staff/few-suggestions/", views.few_suggestions, name="staff_few_suggestions"),
     path("staff/partner-requests/", views.request_list, name="staff_requests"),
     path("staff/partner-requests/<int:asked_id>/", views.request_detail, name="staff_request"),
     path("staff/suggestions/policy/", views.policy, name="staff_policy"),

@@ -5,6 +5,7 @@ pairs proposed by hand.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 
 from django.contrib import messages
@@ -19,6 +20,7 @@ from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
+from backend.common.formatting import csv_text
 from backend.outbox.queries import trail
 from backend.suggestions.eligibility import all_exclusion_rules, region_names
 from backend.suggestions.models import HandProposal, Suggestion
@@ -47,9 +49,11 @@ from backend.suggestions.services.proposals import (
     promising_threshold,
     propose_pair,
 )
+from backend.suggestions.services.prospects import StandingForStaff, standings_for_staff
 from backend.suggestions.sides import Fit, home_side_first, state_in_effect
 from backend.web.access import Level, open_to
 from backend.web.curation.forms import (
+    CAUSE_LABELS,
     AcceptRequestForm,
     DeclineRequestForm,
     ExclusionRuleForm,
@@ -57,6 +61,7 @@ from backend.web.curation.forms import (
     ProposalForm,
     RequestFilters,
     SearchSidesForm,
+    StandingFilters,
     SuggestionFilters,
 )
 from backend.web.html.base import current_user, inside
@@ -289,6 +294,53 @@ def propose(request: HttpRequest) -> HttpResponse:
     }
     return render(
         request, "curation/staff_propose.html", context, status=422 if form.errors else 200
+    )
+
+
+@open_to(Level.STAFF)
+@require_safe
+def few_suggestions(request: HttpRequest) -> HttpResponse:
+    """Communities with few suggestions or none, and why; with ?format=csv as a list to keep."""
+    standings = standings_for_staff(current_user(request))
+    form = StandingFilters(request.GET)
+    rows = form.kept(standings)
+    if request.GET.get("format") == "csv":
+        return _few_as_csv(rows)
+    counts = Counter(code for row in standings for code in row.codes or ["none"])
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "page": page,
+        "rows": [(row, [CAUSE_LABELS[code] for code in row.codes]) for row in page],
+        "counts": [
+            (code, label, counts[code]) for code, label in CAUSE_LABELS.items() if counts[code]
+        ],
+        "without": sum(not row.open for row in standings),
+        "all": len(standings),
+        "shows_sample": any(row.community.is_sample for row in page),
+    }
+    return render(request, "curation/staff_few_suggestions.html", context)
+
+
+def _few_as_csv(rows: list[StandingForStaff]) -> HttpResponse:
+    columns = ("community_id", "community", "country", "open_suggestions", "causes")
+    figures = ("counterparts", "candidates", "speaks_with", "reaching", "coverage")
+    lines = [
+        [
+            *(row.community.pk, row.community.name, row.community.country_id, row.open),
+            " ".join(row.codes),
+            *(row.figures.get(name, "") for name in figures),
+        ]
+        for row in rows
+    ]
+    headers = {
+        "Content-Disposition": 'attachment; filename="few-suggestions.csv"',
+        "Cache-Control": "private, no-store",
+    }
+    return HttpResponse(
+        csv_text([*columns, *figures], lines),
+        content_type="text/csv; charset=utf-8",
+        headers=headers,
     )
 
 

@@ -200,7 +200,7 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
         return _check_again(request, community_id, invalid)
     messages.success(
         request,
-        _("Version %(number)d is published. New suggestions follow within seconds.")
+        _("Version %(number)d is published. Below you read what it changes once it is scored.")
         % {"number": version.number},
     )
     return redirect("web:suggestions", community_id)

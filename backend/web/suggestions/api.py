@@ -39,6 +39,7 @@ from backend.suggestions.reviews import (
 )
 from backend.suggestions.services import answer_suggestion
 from backend.suggestions.services.partner_requests import ask_to_meet, requests_left, requests_of
+from backend.suggestions.services.prospects import standing_of
 from backend.web.access import Level, open_to
 from backend.web.rest.base import (
     ApiList,
@@ -59,6 +60,7 @@ from backend.web.suggestions.forms import (
     SetAsideVoterForm,
     VoteForm,
 )
+from backend.web.suggestions.prospects import cause_words
 from backend.web.suggestions.serializers import SuggestionSerializer
 
 
@@ -241,6 +243,21 @@ class RuleView(ApiView):
     )
     def post(self, request: Request, community_id: int, data: Data) -> object:
         return services.set_answer_rule(by=current_user(request), community_id=community_id, **data)
+
+
+@open_to(GET=Level.COMMUNITY)
+class ProspectsView(ApiView):
+    @operation(
+        "Why there are few suggestions, and what would change it", serializers.StandingSerializer
+    )
+    def get(self, request: Request, community_id: int) -> object:
+        found = standing_of(current_reader(request))
+        causes = [
+            {"code": cause.code, "words": cause_words(cause), "figures": cause.figures}
+            for cause in found.causes
+        ]
+        names = ("open", "is_few", "nearest", "version")
+        return {name: getattr(found, name) for name in names} | {"causes": causes}
 
 
 @open_to(GET=Level.COMMUNITY, POST=Level.COMMUNITY)

@@ -13,6 +13,7 @@ from backend.common.dates import database_now
 from backend.suggestions.models import AnswerRule, Vote
 from backend.suggestions.pair_text import ReadBy, pair_text
 from backend.suggestions.reviews import Review
+from backend.suggestions.services.prospects import CAUSES
 from backend.suggestions.sides import Fit
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
@@ -180,6 +181,40 @@ class PartnerRequestsSerializer(serializers.Serializer):
     requests = PartnerRequestSerializer(many=True)
     left = serializers.IntegerField(help_text="How many more may be named this month (UTC)")
     answer = serializers.CharField(help_text="The standard answer, in the reader's language")
+
+
+class CauseSerializer(serializers.Serializer):
+    code = serializers.ChoiceField(choices=CAUSES)
+    words = serializers.CharField()
+    figures = serializers.JSONField()
+
+
+class NearCommunitySerializer(serializers.Serializer):
+    community = CommunityNameSerializer()
+    preference = serializers.FloatField(help_text="Fit for your community, by public facts")
+    needs = serializers.ListField(child=serializers.CharField(), help_text="Yours that it offers")
+
+
+class VersionEffectSerializer(serializers.Serializer):
+    number = serializers.IntegerField()
+    published_at = serializers.DateTimeField()
+    new = serializers.IntegerField(
+        allow_null=True, help_text="Suggestions since then; empty until the version is scored"
+    )
+
+
+class StandingSerializer(serializers.Serializer):
+    """Why your community has few suggestions: by its own answers and what anybody may read of the
+    others. `others` is always among the causes and says nothing of anybody.
+    """
+
+    open = serializers.IntegerField(help_text="Suggestions that go on for your community")
+    is_few = serializers.BooleanField(help_text="Only then there are causes")
+    causes = CauseSerializer(many=True)
+    nearest = NearCommunitySerializer(many=True, help_text="Just below what is asked for")
+    version = VersionEffectSerializer(
+        allow_null=True, help_text="What the newest version has changed, if it is not old"
+    )
 
 
 class CountsSerializer(serializers.Serializer):

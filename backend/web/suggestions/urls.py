@@ -85,6 +85,11 @@ api_urls: list[URLPattern] = [
         api.PartnerRequestsView.as_view(),
         name="partner-requests",
     ),
+    path(
+        f"{COMMUNITY}suggestions/prospects/",
+        api.ProspectsView.as_view(),
+        name="suggestion-prospects",
+    ),
     path(f"{COMMUNITY}answer-rule/", api.RuleView.as_view(), name="answer-rule"),
     path(
         "staff/suggestions/<id:suggestion_id>/votes/",

@@ -58,6 +58,7 @@ from backend.suggestions.services import (
     shortlist,
     undo_answer,
 )
+from backend.suggestions.services.prospects import standing_of
 from backend.suggestions.sides import (
     acts_for_other,
     acts_on,
@@ -68,6 +69,7 @@ from backend.web.access import Level, open_to
 from backend.web.html.base import current_reader, current_user
 from backend.web.suggestions.comparison import candidate_facets, compared_groups, facet_rows
 from backend.web.suggestions.forms import DeclineForm, QueueForm, RuleForm, SetAsideForm, VoteForm
+from backend.web.suggestions.prospects import standing_text
 
 PAGE = 10
 _SHOWN_LABELS = {
@@ -135,6 +137,9 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
         "rows": rows,
         "most_compared": MOST_COMPARED,
         "may_answer": reader.may(Verb.ACT, Resource.ANSWER),
+        "prospects": standing_text(
+            standing_of(reader), community_id, may_edit=reader.may(Verb.UPDATE, Resource.DRAFT)
+        ),
         "may_edit": reader.may(Verb.UPDATE, Resource.DRAFT),
         "shows_sample": any(row.view.own.is_sample or row.view.other.is_sample for row in rows),
     }

@@ -1,0 +1,186 @@
+"""Why a community has few suggestions, in words, and where to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from backend.cities.profile_schema import GROUP_BY_CODE
+from backend.cities.vocabularies import label
+from backend.common.formatting import comma_list
+from backend.suggestions.services.prospects import Cause, NearCommunity, Standing
+from backend.web.templatetags.web import percent
+
+_WISHES = {
+    "places": gettext_lazy("Your wish for countries or regions"),
+    "excluded": gettext_lazy("Your list of excluded countries"),
+    "partnered": gettext_lazy("Your wish for no partner in a country where you have one"),
+    "population": gettext_lazy("Your population range"),
+    "us_sister": gettext_lazy("Your wish for no partner that has a U.S. sister already"),
+    "forms": gettext_lazy("The form of partnership that you look for"),
+}
+_PLAIN = {
+    "unpublished": gettext_lazy(
+        "Your profile is not published. Nobody is suggested before staff have published it."
+    ),
+    "paused": gettext_lazy("Your profile is paused: no new suggestions until you resume."),
+    "not_seeking": gettext_lazy("Your profile says that you seek no partner now."),
+    "not_scored": gettext_lazy(
+        "Your newest version is not scored yet; the nightly scoring does it at the latest."
+    ),
+    # The same for everybody, whatever the cause, and where there is none
+    "others": gettext_lazy(
+        "Beyond this, causes may lie with other communities or with us. We tell none of them to "
+        "anybody, and everybody reads this sentence."
+    ),
+}
+_GROUPS = {"coverage": "", "languages": "languages", "capacity": "capacity"} | dict.fromkeys(
+    _WISHES, "sought"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CauseText:
+    code: str
+    words: str
+    url: str  # where the community changes it; may be empty
+
+
+def _number(value: Any) -> str:
+    return number_format(value, use_l10n=True, force_grouping=True)
+
+
+def _by_hand(figures: Mapping[str, Any]) -> str:
+    if figures["threshold"] is None:
+        return _("Staff release each suggestion by hand at present.")
+    return _("Staff release suggestions with a fit below %(threshold)s by hand at present.") % {
+        "threshold": percent(figures["threshold"])
+    }
+
+
+def _coverage(figures: Mapping[str, Any]) -> str:
+    words = _(
+        "Too little is filled in: %(now)s of what two communities are compared by is known; "
+        "%(floor)s is asked for."
+    ) % {"now": percent(figures["now"]), "floor": percent(figures["floor"])}
+    paths = figures.get("paths") or []
+    if not paths:
+        return words
+    names = comma_list(_question(path) for path in paths)
+    more = _("These answers would bring it to %(with)s: %(answers)s.")
+    return f"{words} {more % {'with': percent(figures['with']), 'answers': names}}"
+
+
+def _question(path: str) -> str:
+    code, name = path.split(".")
+    group = GROUP_BY_CODE[code]
+    is_whole = code == "readiness" or len(group.fields) == 1
+    found = next(field.label for field in group.fields if field.name == name)
+    return str(group.label if is_whole else found)
+
+
+def _languages(figures: Mapping[str, Any]) -> str:
+    words = _(
+        "Candidates with a working language in common: %(count)s of %(all)s. That excludes nobody, "
+        "but it lowers every fit."
+    ) % {"count": _number(figures["speaks_with"]), "all": _number(figures["of"])}
+    for code, more in figures["add"][:1]:
+        added = _("Adding %(language)s would make it %(more)s more.")
+        words += " " + added % {"language": label("languages", code), "more": _number(more)}
+    return words
+
+
+def _wish(code: str, figures: Mapping[str, Any]) -> str:
+    return _(
+        "%(wish)s: leaves %(leaves)s of %(all)s communities by itself. You have %(candidates)s "
+        "candidates; without it there would be %(without)s."
+    ) % {
+        "wish": _WISHES[code],
+        **{name: _number(figures[name]) for name in ("leaves", "all", "candidates", "without")},
+    }
+
+
+_SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "overdue": lambda figures: (
+        _(
+            "Nobody has confirmed your profile for %(months)s months. Confirm it, and it is "
+            "suggested again."
+        )
+        % {"months": _number(figures["months"])}
+    ),
+    "capacity": lambda figures: (
+        _(
+            "Open introductions: %(open)s; your profile allows %(allowed)s. Close one or raise the "
+            "number."
+        )
+        % {"open": _number(figures["open"]), "allowed": _number(figures["allowed"])}
+    ),
+    "by_hand": _by_hand,
+    "coverage": _coverage,
+    "languages": _languages,
+    "threshold": lambda figures: (
+        _(
+            "Candidates whose fit for you reaches the %(threshold)s that a suggestion asks for: "
+            "%(reaching)s of %(candidates)s. The other side's own fit must reach it too."
+        )
+        % {
+            "threshold": percent(figures["threshold"]),
+            "reaching": _number(figures["reaching"]),
+            "candidates": _number(figures["candidates"]),
+        }
+    ),
+}
+
+
+def cause_words(cause: Cause) -> str:
+    """One cause, spoken to the community."""
+    if cause.code in _PLAIN:
+        return str(_PLAIN[cause.code])
+    if cause.code in _WISHES:
+        return _wish(cause.code, cause.figures)
+    return _SENTENCES[cause.code](cause.figures)
+
+
+def _address(cause: Cause, community_id: int) -> str:
+    if cause.code in ("unpublished", "paused", "not_seeking"):
+        return reverse("web:profile", args=[community_id])
+    if cause.code == "overdue":
+        return reverse("web:profile_confirm", args=[community_id])
+    if cause.code not in _GROUPS:
+        return ""
+    paths = cause.figures.get("paths") or [""]
+    group = _GROUPS[cause.code] or paths[0].split(".")[0]
+    return reverse("web:profile_group", args=[community_id, group]) if group else ""
+
+
+@dataclass(frozen=True, slots=True)
+class NearText:
+    near: NearCommunity
+    offers: str  # what it offers of what the community needs
+
+
+@dataclass(frozen=True, slots=True)
+class StandingText:
+    """A community's standing as its page shows it."""
+
+    standing: Standing
+    causes: list[CauseText]
+    nearest: list[NearText]
+
+
+def standing_text(standing: Standing, community_id: int, *, may_edit: bool) -> StandingText:
+    causes = [
+        CauseText(cause.code, cause_words(cause), _address(cause, community_id) if may_edit else "")
+        for cause in standing.causes
+    ]
+    nearest = [
+        NearText(near, comma_list(label("topics", code) for code in near.needs))
+        for near in standing.nearest
+    ]
+    return StandingText(standing, causes, nearest)

@@ -91,7 +91,7 @@ def _languages(figures: Mapping[str, Any]) -> str:
         "but it lowers every fit."
     ) % {"count": _number(figures["speaks_with"]), "all": _number(figures["of"])}
     for code, more in figures["add"][:1]:
-        added = _("Adding %(language)s would make it %(more)s more.")
+        added = _("Adding %(language)s would open %(more)s more.")
         words += " " + added % {"language": label("languages", code), "more": _number(more)}
     return words
 

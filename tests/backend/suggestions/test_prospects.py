@@ -213,7 +213,7 @@ class TestStanding:
         page = words(world)
         assert "leaves 1 of 3 communities by itself" in page
         assert "there would be 3" in page
-        assert "Adding English would make it 1 more" in page
+        assert "Adding English would open 1 more" in page
         assert "/profile/sought/" in page
         assert "come within seconds" not in page
 

@@ -89,7 +89,7 @@ class VersionEffect:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CommunityProspects:
     """``open`` suggestions of a community; with few of them, why, and the nearest misses."""
 
     open: int
@@ -167,7 +167,7 @@ def _partners() -> dict[int, set[int]]:
     return found
 
 
-def standing_of(reader: Reader) -> Standing:
+def standing_of(reader: Reader) -> CommunityProspects:
     """Raises NotVisible without a role there. What only its owners and staff may read of the own
     profile (countries that it excludes) is told to nobody else.
     """
@@ -178,14 +178,16 @@ def standing_of(reader: Reader) -> Standing:
     count = open_counts(community_id)[community_id]
     is_few = count < settings.SUGGESTIONS["few"]
     if not is_few:
-        return Standing(count, False, (), (), _version_effect(own))
+        return CommunityProspects(count, False, (), (), _version_effect(own))
     capacity = _capacity(own.profile.current_version.data if own.profile.current_version else {})
     introduced = pairs_being_introduced().filter(Q(a_id=community_id) | Q(b_id=community_id))
     causes = list(_causes(own, introduced.count(), capacity, policy_in_force()))
     if not reader.may(Verb.READ, Resource.DRAFT):
         causes = [cause for cause in causes if cause.code != "excluded"]
     causes = [_with_answers(own, cause) for cause in causes]
-    return Standing(count, True, tuple(causes), tuple(_nearest(own)), _version_effect(own))
+    return CommunityProspects(
+        count, True, tuple(causes), tuple(_nearest(own)), _version_effect(own)
+    )
 
 
 def _capacity(document: Mapping[str, Any]) -> int:
@@ -263,6 +265,8 @@ def _nearest(own: Community) -> Iterator[NearCommunity]:
     """Without those that are, or were, in the community's list, and those that seek no longer."""
     stored = _stored(own)
     found = (stored.prospects or {}).get("nearest", []) if stored else []
+    if not found:
+        return
     pairs = suggestions_of_community(own.pk).values_list("pair__a_id", "pair__b_id")
     listed = {community_id for pair in pairs for community_id in pair}
     known = (
@@ -292,7 +296,7 @@ def _version_effect(own: Community) -> VersionEffect | None:
 
 
 @dataclass(frozen=True, slots=True)
-class StandingForStaff:
+class ProspectsForStaff:
     """One community with few suggestions, for staff."""
 
     community: Community
@@ -310,7 +314,7 @@ class StandingForStaff:
         return (stored.prospects or {}) if stored else {}
 
 
-def standings_for_staff(user: User | AnonymousUser) -> list[StandingForStaff]:
+def standings_for_staff(user: User | AnonymousUser) -> list[ProspectsForStaff]:
     """Every registered community with few suggestions, those with none first, by name. Raises
     NotVisible except for staff.
     """
@@ -331,7 +335,7 @@ def standings_for_staff(user: User | AnonymousUser) -> list[StandingForStaff]:
         .order_by("name", "pk")
     )
     rows = [
-        StandingForStaff(
+        ProspectsForStaff(
             own,
             counts[own.pk],
             tuple(

@@ -18,7 +18,7 @@ from backend.suggestions.models import (
     ReleasePolicy,
     Suggestion,
 )
-from backend.suggestions.services.prospects import StandingForStaff
+from backend.suggestions.services.prospects import ProspectsForStaff
 from backend.web.html.forms import DomainForm, Filters, FlagField, PairFilters, Rows
 
 _LONG = {"rows": 3}
@@ -207,7 +207,7 @@ class StandingFilters(Filters):
     )
     without = FlagField(label="Only those without any suggestion")
 
-    def kept(self, rows: list[StandingForStaff]) -> list[StandingForStaff]:
+    def kept(self, rows: list[ProspectsForStaff]) -> list[ProspectsForStaff]:
         chosen = self.chosen()
         cause = chosen.get("cause")
         return [

@@ -20,7 +20,7 @@ from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
-from backend.common.formatting import csv_text
+from backend.common.formatting import csv_lines
 from backend.outbox.queries import trail
 from backend.suggestions.eligibility import all_exclusion_rules, region_names
 from backend.suggestions.models import HandProposal, Suggestion
@@ -49,7 +49,7 @@ from backend.suggestions.services.proposals import (
     promising_threshold,
     propose_pair,
 )
-from backend.suggestions.services.prospects import StandingForStaff, standings_for_staff
+from backend.suggestions.services.prospects import ProspectsForStaff, standings_for_staff
 from backend.suggestions.sides import Fit, home_side_first, state_in_effect
 from backend.web.access import Level, open_to
 from backend.web.curation.forms import (
@@ -322,7 +322,7 @@ def few_suggestions(request: HttpRequest) -> HttpResponse:
     return render(request, "curation/staff_few_suggestions.html", context)
 
 
-def _few_as_csv(rows: list[StandingForStaff]) -> HttpResponse:
+def _few_as_csv(rows: list[ProspectsForStaff]) -> HttpResponse:
     columns = ("community_id", "community", "country", "open_suggestions", "causes")
     figures = ("counterparts", "candidates", "speaks_with", "reaching", "coverage")
     lines = [
@@ -338,7 +338,7 @@ def _few_as_csv(rows: list[StandingForStaff]) -> HttpResponse:
         "Cache-Control": "private, no-store",
     }
     return HttpResponse(
-        csv_text([*columns, *figures], lines),
+        "".join(csv_lines([*columns, *figures], lines)),
         content_type="text/csv; charset=utf-8",
         headers=headers,
     )

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.vocabularies import label
 from backend.common.formatting import comma_list
-from backend.suggestions.services.prospects import Cause, NearCommunity, Standing
+from backend.suggestions.services.prospects import Cause, CommunityProspects, NearCommunity
 from backend.web.templatetags.web import percent
 
 _WISHES = {
@@ -169,12 +169,14 @@ class NearText:
 class StandingText:
     """A community's standing as its page shows it."""
 
-    standing: Standing
+    standing: CommunityProspects
     causes: list[CauseText]
     nearest: list[NearText]
 
 
-def standing_text(standing: Standing, community_id: int, *, may_edit: bool) -> StandingText:
+def standing_text(
+    standing: CommunityProspects, community_id: int, *, may_edit: bool
+) -> StandingText:
     causes = [
         CauseText(cause.code, cause_words(cause), _address(cause, community_id) if may_edit else "")
         for cause in standing.causes

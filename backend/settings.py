@@ -315,8 +315,13 @@ SPECTACULAR_SETTINGS = {
 # The rules of the service that staff may want to change; see docs/domain.md.
 SUGGESTIONS: dict[str, Any] = {
     "k": 20,
-    "promising": 0.45,  # each side's own preference must reach it
-    "per_introduction": 2,  # open suggestions for each introduction that a community has room for
+    # Each side's own preference must reach it; a typical counterpart of a community has .27
+    "promising": 0.35,
+    # Open suggestions for each introduction that a community has room for, but at least and at
+    # most so many: a few good ones, which can all be looked at
+    "per_introduction": 2,
+    "places_least": 3,
+    "places_most": 5,
     "cooling_months": 12,
     "answer_days": 60,
     "remind_days": 14,  # before the end of the time to answer

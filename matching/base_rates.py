@@ -118,6 +118,10 @@ class BaseRates:
         """(n,) bool: which counterparts of the fitted snapshot are the chooser's candidates."""
         return self._wishes.allowed(record, side)
 
+    def candidate_groups(self, records: Sequence[ProfileRecord], side: Side) -> Groups:
+        """``candidates`` of many choosers: those with equal wishes are one group."""
+        return self._wishes.groups(records, side)
+
     def counterparts(self, side: Side) -> tuple[EncodedPart, ...]:
         """The other side of the fitted snapshot, encoded as ``candidates`` numbers them."""
         return self._side(side).features.parts

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from matching.base_rates import BaseRates, Rates
 from matching.candidates import Eligibility
 from matching.explain import Direction, explain_direction
+from matching.facets.part import Side
 from matching.features import EncodedSnapshot, FeatureBuilder, FeatureMatrix
 from matching.preference import Preference
-from matching.types import DuplicateIdError, Explanation, PairProblem, ProfileRecord, Snapshot
+from matching.reciprocal import Reciprocal
+from matching.types import (
+    BoolArray,
+    DuplicateIdError,
+    Explanation,
+    IntArray,
+    PairProblem,
+    ProfileRecord,
+    Snapshot,
+)
 from matching.weights import Weights
 
 
@@ -126,6 +141,96 @@ def _rates(
         base_rates.of_side(snapshot.left, left, (known.left, earlier.rates[0])),
         base_rates.of_side(snapshot.right, right, (known.right, earlier.rates[1])),
     )
+
+
+class CandidateRank(NamedTuple):
+    """A counterpart's place among a chooser's own candidates, 1 = best, and how many there are."""
+
+    rank: int
+    candidates: int
+
+
+_RANK_CELLS = 2_000_000  # scores at once
+_EQUAL = 1e-6  # scores this close are equal: float32 tells no more
+
+
+def rank_among_candidates(
+    engine: Engine, side: Side, pairs: Sequence[tuple[int, int]], fusion: str
+) -> list[CandidateRank]:
+    """The places of counterparts among all candidates of the choosers of ``side``, by the score.
+
+    ``pairs`` are (left id, right id). Candidates are those of ``BaseRates``: communities of the
+    snapshot that the features were fitted on which the chooser's own wishes and public facts allow.
+    So a place depends neither on what anybody answered, has room for or excludes, nor on edits of
+    the others since then. The counterpart itself always counts. Equal scores share the better
+    place. Raises KeyError for a pair outside of the engine's snapshot.
+    """
+    if not pairs:
+        return []
+    at = ("left", "right").index(side)
+    places = np.array([(engine.rows[pair[0]], engine.cols[pair[1]]) for pair in pairs])
+    preferences = engine.preference.pairs(places[:, 0], places[:, 1])
+    fuse = Reciprocal(fusion).fuse
+    own = fuse(preferences.left_to_right, preferences.right_to_left)
+    chooser, row = np.unique(places[:, at], return_inverse=True)
+    mine = engine.snapshot.left if side == "left" else engine.snapshot.right
+    records = tuple(mine[place] for place in chooser.tolist())
+    frozen = engine.base_rates.snapshot
+    frozen = (
+        dataclasses.replace(frozen, left=records)
+        if side == "left"
+        else dataclasses.replace(frozen, right=records)
+    )
+    against = build_engine(frozen, engine.builder, engine.weights, earlier=engine)
+    groups = engine.base_rates.candidate_groups(records, side)
+    counterpart = against.cols if side == "left" else against.rows
+    col = np.array([counterpart.get(pair[1 - at], -1) for pair in pairs])
+    better, allowed = np.zeros((2, len(pairs)), dtype=np.int64)
+    step = max(1, _RANK_CELLS // max(len(counterpart), 1))
+    for start in range(0, len(records), step):
+        rows = np.arange(start, min(start + step, len(records)))
+        scores = fuse(*_dense_preferences(against, side, rows))
+        candidates = groups.allowed[groups.of_chooser[rows]][:, groups.cell]
+        of_pairs = np.flatnonzero((row >= start) & (row < start + step))
+        for pair in of_pairs.tolist():
+            others = _without(candidates[row[pair] - start], col[pair])
+            better[pair] = (others & (scores[row[pair] - start] > own[pair] + _EQUAL)).sum()
+            allowed[pair] = others.sum()
+    return [
+        CandidateRank(above + 1, others + 1)
+        for above, others in zip(better.tolist(), allowed.tolist(), strict=True)
+    ]
+
+
+def _without(candidates: BoolArray, col: int) -> BoolArray:
+    others = candidates.copy()
+    if col >= 0:
+        others[col] = False
+    return others
+
+
+def _dense_preferences(
+    engine: Engine, side: Side, rows: IntArray
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(r, n) preferences of some choosers for all counterparts, and of these for them."""
+    preference, exceptions = engine.preference, engine.problem.exceptions
+    own, other = exceptions.rows, exceptions.cols
+    if side == "right":
+        own, other = other, own
+    named = np.flatnonzero((own >= rows[0]) & (own <= rows[-1]))
+    found = []
+    for factors, gains in (
+        (preference.left_to_right_, exceptions.left_to_right),
+        (preference.right_to_left_, exceptions.right_to_left),
+    ):
+        mine, theirs = factors.gain_left, factors.gain_right
+        if side == "right":
+            mine, theirs = theirs, mine
+        gain = (mine[rows] @ theirs.T).astype(np.float64)
+        gain[own[named] - rows[0], other[named]] = gains[named]
+        found.append(engine.weights.preference(gain))
+    forth, back = found
+    return forth, back
 
 
 @dataclass(frozen=True, slots=True)

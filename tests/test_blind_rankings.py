@@ -58,6 +58,8 @@ SETTINGS = settings.SUGGESTIONS | {
     "k": 6,
     "shards": 1,
     "per_introduction": 1,
+    "places_least": 1,
+    "promising": 0.2,
 }
 
 

@@ -95,7 +95,9 @@ def _reasons(suggestion: Suggestion) -> list[dict[str, Any]]:
             "community_id": side.community_id,
             "preference": side.fit.preference,
             "coverage": side.fit.coverage,
-            "rank": side.value("rank"),
+            "fit": side.fit.word,
+            "rank": side.fit.rank,
+            "candidates": side.fit.candidates,
             "sentences": {code: _sentences(pair, at) for code, pair in words.items()},
             "caveat": {code: str(pair.sides[at].said.caveat or "") for code, pair in words.items()},
             "figures": side.fit.reasons,
@@ -159,6 +161,7 @@ def rationale_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
     for part in why["reasons"]:
         if part["community_id"] != side:
             part["figures"] = _without_counts(part["figures"])
+            part["rank"] = part["candidates"] = None
     why["votes"] = [vote for vote in why["votes"] if vote["community_id"] == side]
     why["decisions"] = [
         decision

@@ -20,6 +20,7 @@ from backend.suggestions.scoring import (
     fingerprint,
     freeze_snapshot,
     pack_snapshot,
+    room_for,
     weights_in_force,
 )
 from matching.engine import Engine
@@ -89,7 +90,7 @@ def _rooms() -> dict[int, Room]:
     rooms = {}
     for community_id, stated in capacities:
         capacity = stated or DEFAULT_OPEN_INTRODUCTIONS
-        rooms[community_id] = Room(capacity, settings.SUGGESTIONS["per_introduction"] * capacity)
+        rooms[community_id] = room_for(capacity)
     return rooms
 
 

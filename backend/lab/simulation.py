@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backend.suggestions.scoring.allocation import BETA_MARKET, FLOOR
+from backend.suggestions.scoring.allocation import BETA_MARKET, FLOOR, SettledAllocation
 from backend.suggestions.scoring.engine import FUSION, engine_for, fit_builder
 from matching.allocation import Allocation, Candidates
 from matching.engine import Engine, build_engine
@@ -309,7 +309,7 @@ class World:
         lifts = self.ways.lifts()
         promising = (lifts.left >= threshold) & (lifts.right >= threshold)
         market = dataclasses.replace(self.market, allowed=self.market.allowed & promising)
-        allocation = Allocation(BETA_MARKET, outside=threshold, floor=FLOOR)
+        allocation = SettledAllocation(BETA_MARKET, outside=threshold, floor=FLOOR)
         return simulation.suggested_pairs(market, lifts, FUSION, allocation)[0]
 
     def yesterdays_pairs(self) -> Candidates:
@@ -324,7 +324,7 @@ class World:
 
     @staticmethod
     def _allocation() -> Allocation:
-        return Allocation(BETA_MARKET, floor=FLOOR)
+        return SettledAllocation(BETA_MARKET, floor=FLOOR)
 
 
 def _coverage(engine: Engine) -> tuple[Float64Array, Float64Array]:

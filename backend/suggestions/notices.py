@@ -24,6 +24,7 @@ from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair, SetAsideVote, Suggestion
 from backend.suggestions.pair_text import pair_text
+from backend.suggestions.queries import in_order
 from backend.suggestions.sides import SuggestionSide, side_of
 
 MOST_NAMED = 5  # suggestions that one message names
@@ -93,12 +94,12 @@ def _named_with_its_gain(own: SuggestionSide) -> str:
 )
 def _new_suggestions(notification: Notification) -> MessageText:
     count = int(notification.payload["count"])
-    found = (
+    found = in_order(
         Suggestion.objects.visible_to_communities()
         .filter(pk__in=notification.payload["suggestions"])
-        .select_related(*_COMMUNITIES)
-        .order_by("-score", "id")[:MOST_NAMED]
-    )
+        .select_related(*_COMMUNITIES),
+        notification.community_id or 0,
+    )[:MOST_NAMED]
     own_sides = [side_of(suggestion, notification.community_id or 0) for suggestion in found]
     return MessageText(
         ngettext("%(count)d new suggested partner", "%(count)d new suggested partners", count)

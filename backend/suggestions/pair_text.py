@@ -447,8 +447,7 @@ class SideText:
 
     community: Community
     letter: str  # "a" or "b": its colour
-    preference: float
-    coverage: float
+    fit: Fit
     said: SideStatements
     needs_met: int
 
@@ -479,7 +478,7 @@ def pair_text(
     hours = shared_hours(a.facts.timezone, b.facts.timezone, day)
     found = pair_statements(a, b, hours, read_by)
     sides = (
-        SideText(fit.community, letter, fit.preference, fit.coverage, said, _met(said))
+        SideText(fit.community, letter, fit, said, _met(said))
         for fit, letter, said in zip((first, second), "ab", found.sides, strict=True)
     )
     return PairText(read_by, (next(sides), next(sides)), found.in_common, found.possible)

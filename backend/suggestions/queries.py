@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Case, Count, Q, QuerySet, Value, When
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Resource, Verb
@@ -144,11 +147,45 @@ def _with_communities(suggestions: QuerySet[Suggestion]) -> QuerySet[Suggestion]
 
 
 def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
-    """Visible suggestions in the order that the side can know: mutual first, then as allocated."""
-    advanced = Case(When(status__in=_ADVANCED, then=Value(0)), default=Value(1))
-    return _with_communities(
-        _seen_by(community_id).order_by(advanced, "-expected_matches", "-score", "id")
+    """Visible suggestions in the order of ``in_order``."""
+    return in_order(_with_communities(_seen_by(community_id)), community_id)
+
+
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "fit": ("-is_mutual", "own_place"),
+    "needs": ("-own_needs_met",),
+    "freshness": ("-other_confirmed_at",),
+}
+_LAST = 2**31 - 1  # the place of a suggestion that was made before places were kept
+
+
+def in_order(
+    rows: QuerySet[Suggestion], community_id: int, order: str = "fit"
+) -> QuerySet[Suggestion]:
+    """A side's suggestions in one of ORDERS. ``fit`` is the one order that list, mail, API and
+    comparison share: mutual interest first, then by the other's place among the side's own
+    candidates. ``needs``: by how many of the side's needs the other meets. ``freshness``: by when
+    the other's profile was last confirmed.
+
+    Places and needs were kept when the suggestion was made. No order depends on an answer that the
+    side cannot know of.
+    """
+
+    def by_side(a: F | Cast, b: F | Cast) -> Case:
+        return Case(When(pair__a_id=community_id, then=a), default=b)
+
+    needs_met = (
+        Cast(KeyTextTransform("needs_met", f"{side}_reasons"), IntegerField()) for side in "ab"
     )
+    rows = rows.annotate(
+        is_mutual=Case(When(status__in=_ADVANCED, then=Value(1)), default=Value(0)),
+        own_place=Coalesce(by_side(F("a_rank"), F("b_rank")), Value(_LAST)),
+        own_needs_met=Coalesce(by_side(*needs_met), Value(0)),
+        other_confirmed_at=by_side(
+            F("pair__b__profile__confirmed_at"), F("pair__a__profile__confirmed_at")
+        ),
+    )
+    return rows.order_by(*dict.fromkeys((*ORDERS[order], *ORDERS["fit"])), "-score", "id")
 
 
 def _seen_by(community_id: int) -> QuerySet[Suggestion]:

@@ -189,7 +189,7 @@ def shown_in(reader: Reader, shown: str, now: dt.datetime) -> Q:
 
 
 def queue(reader: Reader) -> QuerySet[Suggestion]:
-    """The community's suggestions in the order of the allocation: rows to be shown through
+    """The community's suggestions in the one order of ``in_order``: rows to be shown through
     ``seen_from`` alone. Raises NotVisible for people without a role there.
     """
     return suggestions_of_community(reader.require(Verb.READ, Resource.SUGGESTION))
@@ -267,8 +267,8 @@ def reviews_of(reader: Reader, views: Sequence[SuggestionForSide]) -> dict[int, 
 
 
 def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionForSide]:
-    """Those of the community's suggestions, in that order. Raises NotVisible if one is missing, and
-    Gone if one is taken back.
+    """Those of the community's suggestions, in the order of its list. Raises NotVisible if one is
+    missing, and Gone if one is taken back.
     """
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     wanted = list(dict.fromkeys(suggestion_ids))
@@ -279,7 +279,7 @@ def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionFo
     for missing in (pk for pk in wanted if pk not in found):
         suggestion_for(reader, missing)  # raises what is true of it
         raise NotVisible
-    return [found[pk] for pk in wanted]
+    return list(found.values())
 
 
 def votes_for_staff(user: User | AnonymousUser, suggestion_id: int) -> list[Vote]:

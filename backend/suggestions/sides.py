@@ -5,7 +5,7 @@ lock of their pair, how long a pair rests, and that nobody acts for both sides.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Greatest
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from backend.accounts.models import User
 from backend.cities.models import Community
@@ -39,15 +41,84 @@ def rest_from(moment: dt.datetime) -> Greatest:
     return Greatest(F("closed_until"), Value(cooling_end(moment)))
 
 
+# Of a community's own candidates, so many in a hundred at the top are a strong fit, and a good one
+STRONG_IN_100, GOOD_IN_100 = 5, 15
+FIT_WORDS: Mapping[str, Any] = {
+    "strong": gettext_lazy("Strong fit"),
+    "good": gettext_lazy("Good fit"),
+    "fair": gettext_lazy("Fair fit"),
+}
+
+
+def fit_word(rank: int, candidates: int) -> str:
+    """One of FIT_WORDS for a place, 1 = best, among so many candidates. The best one is strong."""
+    for word, in_100 in (("strong", STRONG_IN_100), ("good", GOOD_IN_100)):
+        if rank <= max(1, -(-in_100 * candidates // 100)):
+            return word
+    return "fair"
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well one community fits another, from the point of view of the first."""
+    """How well one community fits another, from the point of view of the first.
+
+    ``rank`` is the other's place among the ``candidates`` that the first one's own wishes and
+    public facts allowed when the pair was scored; None where it was not kept.
+    """
 
     community: Community
     other: Community
     preference: float  # in [0, 1]
     coverage: float  # in [0, 1], the share of the preference's weight that had data
     reasons: dict[str, Any]  # an explanation as backend.suggestions.scoring writes it
+    rank: int | None = None
+    candidates: int | None = None
+
+    @property
+    def word(self) -> str:
+        """One of FIT_WORDS; empty where the place is not known."""
+        if self.rank is None or self.candidates is None:
+            return ""
+        return fit_word(self.rank, self.candidates)
+
+    @property
+    def label(self) -> str:
+        """The word for people; empty where the place is not known."""
+        return str(FIT_WORDS[self.word]) if self.word else ""
+
+    @property
+    def figures(self) -> str:
+        """The place behind the word; for the first community itself and staff alone: how many its
+        wishes allow is its own affair.
+        """
+        if self.rank is None or self.candidates is None:
+            return ""
+        rank, shown = (
+            number_format(value, use_l10n=True, force_grouping=True)
+            for value in (self.rank, self.candidates)
+        )
+        words = ngettext(
+            "number %(rank)s of %(shown)s candidate",
+            "number %(rank)s of %(shown)s candidates",
+            self.candidates,
+        )
+        return words % {"rank": rank, "shown": shown}
+
+    @property
+    def completeness(self) -> str:
+        """How much of what counts for the first community could be compared."""
+        known, counted = self.kinds
+        return ngettext(
+            "%(known)d of %(count)d kind of fit could be compared",
+            "%(known)d of %(count)d kinds of fit could be compared",
+            counted,
+        ) % {"known": known, "count": counted}
+
+    @property
+    def kinds(self) -> tuple[int, int]:
+        """How many kinds of fit could be compared, and how many count for the first community."""
+        counted = self.reasons.get("contributions", ())
+        return sum(one["similarity"] is not None for one in counted), len(counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +149,8 @@ class SuggestionSide:
     @property
     def fit(self) -> Fit:
         """How well the other side fits this one."""
-        preference, coverage, reasons = map(self.value, ("preference", "coverage", "reasons"))
-        return Fit(self.community, self.other.community, preference, coverage, reasons)
+        names = ("preference", "coverage", "reasons", "rank", "candidates")
+        return Fit(self.community, self.other.community, *map(self.value, names))
 
     @property
     def final_at(self) -> dt.datetime | None:

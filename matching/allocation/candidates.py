@@ -4,6 +4,8 @@ expected matches to whole suggestions: which pairs both sides see, within their 
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,6 +107,10 @@ def _listed(
     return owners.astype(np.int64), at.astype(np.int64), values
 
 
+Rooms = tuple[list[int], list[int]]  # of left and right: how many more pairs each may have
+Limits = tuple[Sequence[int], Sequence[int]]
+
+
 def choose_pairs(
     candidates: Candidates,
     mass: npt.NDArray[np.float64],
@@ -117,6 +123,7 @@ def choose_pairs(
     right_closed: BoolArray | None = None,
     keep: float = 1.0,
     floor: bool = True,
+    most: int | None = None,
 ) -> BoolArray:
     """(c,) bool: the pairs to show, largest μ first, at most ``limit`` for each community, both
     sides alike.
@@ -124,9 +131,10 @@ def choose_pairs(
     ``shown`` pairs stand already and count as ``keep`` times their μ, so that suggestions do not
     come and go with every small change; ``fixed`` ones stay whatever comes and use up room. With
     ``floor`` a community that is left with nothing, though its limit is not 0, gets one candidate
-    all the same, where it does least harm to the other's limit; one whose limit is 0 never gets
-    one. Ties go by score, then ids. Choosing again with the result as ``shown`` gives the same,
-    unless the floor had to act.
+    all the same: in the place of a weaker pair of somebody who has others; where there is none,
+    beyond the other's limit, yet never beyond ``most`` pairs. One whose limit is 0 never gets one.
+    Ties go by score, then ids. Choosing again with the result as ``shown`` gives the same, unless
+    the floor had to act.
 
     ``left_closed`` and ``right_closed`` are fixed pairs that one side has closed and the other may
     not know of. First everybody is served as if nothing were closed, then who closed a pair gets
@@ -167,29 +175,34 @@ def choose_pairs(
     ]
     floor_order = order[open_to_all[order]] if floor else order[:0]
     chosen = fixed.copy()
-    left_room, right_room = (
-        (np.asarray(limit) - np.bincount(at[chosen], minlength=len(limit))).tolist()
-        for limit, at in ((left_limit, candidates.rows), (right_limit, candidates.cols))
+    limits: Limits = np.asarray(left_limit).tolist(), np.asarray(right_limit).tolist()
+    rooms: Rooms = (
+        _left_over(limits[0], candidates.rows[chosen]),
+        _left_over(limits[1], candidates.cols[chosen]),
     )
-    _fill(chosen, order, candidates, left_room, right_room)
-    _give_each_one(chosen, floor_order, candidates, left_room, right_room, none, none)
+    _fill(chosen, order, candidates, rooms)
+    _Floor(chosen, candidates, rooms, limits, most=most, fixed=fixed).give(
+        floor_order, (none, none)
+    )
     if closed[0].any() or closed[1].any():
-        for place in candidates.rows[closed[0]].tolist():
-            left_room[place] += 1
-        for place in candidates.cols[closed[1]].tolist():
-            right_room[place] += 1
-        _fill(chosen, order, candidates, left_room, right_room)
-        _give_each_one(chosen, floor_order, candidates, left_room, right_room, closed[0], closed[1])
+        for room, at, gone in zip(rooms, (candidates.rows, candidates.cols), closed, strict=True):
+            for place in at[gone].tolist():
+                room[place] += 1
+        _fill(chosen, order, candidates, rooms)
+        # Nobody else's pair gives way to who has closed one
+        _Floor(chosen, candidates, rooms, limits, most=most, fixed=None).give(
+            floor_order, (closed[0], closed[1])
+        )
     return chosen
 
 
-def _fill(
-    chosen: BoolArray,
-    order: IntArray,
-    candidates: Candidates,
-    left_room: list[int],
-    right_room: list[int],
-) -> None:
+def _left_over(limit: Sequence[int], taken: IntArray) -> list[int]:
+    room: list[int] = (np.asarray(limit) - np.bincount(taken, minlength=len(limit))).tolist()
+    return room
+
+
+def _fill(chosen: BoolArray, order: IntArray, candidates: Candidates, rooms: Rooms) -> None:
+    left_room, right_room = rooms
     rows, cols = candidates.rows[order].tolist(), candidates.cols[order].tolist()
     for at, row, col in zip(order.tolist(), rows, cols, strict=True):
         if left_room[row] > 0 and right_room[col] > 0 and not chosen[at]:
@@ -198,39 +211,79 @@ def _fill(
             right_room[col] -= 1
 
 
-def _give_each_one(
-    chosen: BoolArray,
-    order: IntArray,
-    candidates: Candidates,
-    left_room: list[int],
-    right_room: list[int],
-    left_closed: BoolArray,
-    right_closed: BoolArray,
-) -> None:
-    """Those with nothing each get the candidate whose community is least beyond its limit."""
-    empty_rows, empty_cols = (
-        set(np.flatnonzero(np.bincount(at[chosen & ~gone], minlength=size) == 0).tolist())
-        for at, gone, size in (
-            (candidates.rows, left_closed, len(left_room)),
-            (candidates.cols, right_closed, len(right_room)),
-        )
-    )
-    options: dict[tuple[int, int], list[int]] = {}
-    for at in order[~chosen[order]].tolist():
-        row, col = int(candidates.rows[at]), int(candidates.cols[at])
-        if row in empty_rows:
-            options.setdefault((0, row), []).append(at)
-        if col in empty_cols:
-            options.setdefault((1, col), []).append(at)
-    for (side, owner), places in options.items():
-        mine, others = ((empty_rows, right_room), (empty_cols, left_room))[side]
-        if owner not in mine:
-            continue  # somebody else's floor has brought one
-        opposite = candidates.cols if side == 0 else candidates.rows
-        at = min(places, key=lambda place: max(0, 1 - others[int(opposite[place])]))
-        row, col = int(candidates.rows[at]), int(candidates.cols[at])
-        chosen[at] = True
-        left_room[row] -= 1
-        right_room[col] -= 1
-        empty_rows.discard(row)
-        empty_cols.discard(col)
+class _Floor:
+    """Gives each community that is left with nothing one candidate all the same: where the other
+    has room; else in the place of the other's weakest pair whose community has more; else beyond
+    the other's limit, where it is exceeded least, up to ``most``.
+
+    ``fixed`` pairs give way to nobody; with None no pair does.
+    """
+
+    def __init__(
+        self,
+        chosen: BoolArray,
+        candidates: Candidates,
+        rooms: Rooms,
+        limits: Limits,
+        *,
+        most: int | None,
+        fixed: BoolArray | None,
+    ) -> None:
+        self.chosen, self.rooms, self.fixed = chosen, rooms, fixed
+        self.ends = candidates.rows.tolist(), candidates.cols.tolist()
+        self.beyond = [
+            [len(chosen) if most is None else max(0, most - limit) for limit in limit_of]
+            for limit_of in limits
+        ]
+        self.pairs: tuple[defaultdict[int, set[int]], ...] = defaultdict(set), defaultdict(set)
+        for at in np.flatnonzero(chosen).tolist():
+            for end, pairs in zip(self.ends, self.pairs, strict=True):
+                pairs[end[at]].add(at)
+
+    def give(self, order: IntArray, closed: tuple[BoolArray, BoolArray]) -> None:
+        """``order``: pairs, the best first. What a side has ``closed`` is nothing to it."""
+        place = {at: number for number, at in enumerate(order.tolist())}
+        gone = [set(np.flatnonzero(side).tolist()) for side in closed]
+        options: dict[tuple[int, int], list[int]] = {}
+        for at in order[~self.chosen[order]].tolist():
+            for side in (0, 1):
+                owner = self.ends[side][at]
+                if not self.pairs[side][owner] - gone[side]:
+                    options.setdefault((side, owner), []).append(at)
+        for (side, owner), found in options.items():
+            if not self.pairs[side][owner] - gone[side]:  # nobody else's floor has brought one
+                self._give_one(side, found, place)
+
+    def _give_one(self, side: int, found: list[int], place: dict[int, int]) -> None:
+        others, room = self.ends[1 - side], self.rooms[1 - side]
+        for at in found:
+            if room[others[at]] > 0:
+                self._move(at, into=True)
+                return
+        for at in found if self.fixed is not None else ():
+            weakest = self._weakest(side, others[at], place)
+            if weakest is not None:
+                self._move(weakest, into=False)
+                self._move(at, into=True)
+                return
+        beyond = self.beyond[1 - side]
+        possible = [at for at in found if room[others[at]] + beyond[others[at]] > 0]
+        if possible:
+            self._move(max(possible, key=lambda at: room[others[at]]), into=True)
+
+    def _weakest(self, side: int, other: int, place: dict[int, int]) -> int | None:
+        """The other's last pair with a community that has more than that one."""
+        free = [
+            at
+            for at in self.pairs[1 - side][other]
+            if self.fixed is not None
+            and not self.fixed[at]
+            and len(self.pairs[side][self.ends[side][at]]) > 1
+        ]
+        return max(free, key=lambda at: place[at], default=None)
+
+    def _move(self, at: int, *, into: bool) -> None:
+        self.chosen[at] = into
+        for end, room, pairs in zip(self.ends, self.rooms, self.pairs, strict=True):
+            room[end[at]] -= 1 if into else -1
+            (pairs[end[at]].add if into else pairs[end[at]].discard)(at)

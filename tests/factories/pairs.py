@@ -123,6 +123,8 @@ class SuggestionFactory(DjangoModelFactory):
     b_coverage = 0.7
     a_rank = 1
     b_rank = 1
+    a_candidates = 60
+    b_candidates = 70
     released_at = factory.LazyFunction(lambda: dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
     expires_at = factory.LazyAttribute(
         lambda o: o.released_at + dt.timedelta(days=60) if o.released_at else None

@@ -232,10 +232,12 @@ def test_choice_keeps_limits_leaves_nobody_out_and_chooses_the_same_again(
     free = (loads[0] < left)[candidates.rows] & (loads[1] < right)[candidates.cols]
     assert not (free & ~plain).any()  # nothing left over that both had room for
     floored = choose_pairs(candidates, mass, left, right)
-    assert (floored >= plain).all()
     assert set(candidates.rows[floored]) == set(candidates.rows) and set(
         candidates.cols[floored]
     ) == set(candidates.cols)
+    capped = choose_pairs(candidates, mass, left, right, most=2)
+    for at, limit in ((candidates.rows, left), (candidates.cols, right)):
+        assert (np.bincount(at[capped], minlength=len(limit)) <= np.maximum(limit, 2)).all()
     assert (
         choose_pairs(candidates, mass, left, right, shown=plain, keep=3.0, floor=False) == plain
     ).all()

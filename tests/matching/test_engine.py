@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching.engine import Changes, build_engine, changes_between
+from matching.engine import Changes, build_engine, changes_between, rank_among_candidates
 from matching.features import FeatureBuilder
 from matching.reciprocal import Reciprocal
 from matching.topk import RankingIndex, top_k
@@ -279,3 +279,42 @@ def test_leaving_a_field_empty_does_not_pay(field: str) -> None:
             changes.append(float((after - before)[:, col].mean()))
     print(f"{field}: {np.mean(changes):+.4f} on average, {max(changes):+.4f} at most")
     assert np.mean(changes) <= 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(snapshots(max_side=6), st.randoms(use_true_random=False))
+def test_a_place_among_candidates_is_that_of_all_pairs_and_knows_no_secret(
+    snapshot: Snapshot, rng: random.Random
+) -> None:
+    if not (snapshot.left and snapshot.right):
+        return
+    builder = FeatureBuilder(VOCABULARY, story_components=3)
+    engine = build_engine(snapshot, builder)
+    found = engine.preference.dense()
+    scores = found.left_to_right * found.right_to_left
+    a, b = rng.choice(snapshot.left), rng.choice(snapshot.right)
+    row, col = engine.rows[a.id], engine.cols[b.id]
+    for side, line, at, record in (
+        ("left", scores[row], col, a),
+        ("right", scores[:, col], row, b),
+    ):
+        others = engine.base_rates.candidates(record, side)  # type: ignore[arg-type]
+        others[at] = False
+        better = int((others & (line > line[at] + 1e-6)).sum())
+        place = rank_among_candidates(engine, side, [(a.id, b.id)], "product")  # type: ignore[arg-type]
+        assert place == [(better + 1, int(others.sum()) + 1)]
+    # Pauses, answers and wishes of the others, and what they edit later, change nothing
+    secret = [
+        replace(r, available=False, sought=replace(r.sought, excluded_countries=frozenset({"US"})))
+        for r in snapshot.right
+        if r.id != b.id
+    ]
+    right = tuple(sorted((*secret, b), key=lambda record: record.id))
+    barred = frozenset((a.id, r.id) for r in secret)
+    later = build_engine(
+        replace(snapshot, right=right, barred_pairs=barred), builder, earlier=engine
+    )
+    pair = [(a.id, b.id)]
+    assert rank_among_candidates(later, "left", pair, "product") == rank_among_candidates(
+        engine, "left", pair, "product"
+    )

@@ -20,21 +20,21 @@ pytestmark = pytest.mark.usefixtures("shared_world")
 # Policy, exclusion rules, several at once and pairs by hand, on staff's pages.
 
 
-def test_policy_is_set_in_percent_and_shown_with_its_history(world: World) -> None:
+def test_policy_is_set_by_score_and_shown_with_its_history(world: World) -> None:
     curator = world.client("curator")
     wrong = curator.post(url("staff_policy"), {"mode": "above", "because": "Try."})
     assert wrong.status_code == 422
     assert "lowest score" in wrong.text
     assert (
         curator.post(
-            url("staff_policy"), {"mode": "above", "threshold": "62.5", "because": "Try."}
+            url("staff_policy"), {"mode": "above", "threshold": "0.625", "because": "Try."}
         ).status_code
         == 302
     )
     assert ReleasePolicy.objects.get().threshold == 0.625
     html = curator.get(url("staff_policy")).text
     assert "Try." in html
-    assert "62% and above" in curator.get(url("staff_suggestions")).text
+    assert "score 0.625 and above" in curator.get(url("staff_suggestions")).text
     assert world.client("admin").get(url("staff_policy")).status_code == 200
     assert (
         world.client("admin")

@@ -424,8 +424,8 @@ def test_candidates_are_compared_with_distance_and_working_hours(world: World) -
     found = client.get(api_path(world, f"suggestions/compare/?ids={second.pk},{first.pk}")).json()[
         "candidates"
     ]
-    assert [row["suggestion"]["id"] for row in found] == [second.pk, first.pk]
-    assert found[0]["distance_km"] == 0 and found[0]["working_hours"][0]["shared_hours"] == 8
+    assert [row["suggestion"]["id"] for row in found] == [first.pk, second.pk]
+    assert found[1]["distance_km"] == 0 and found[1]["working_hours"][0]["shared_hours"] == 8
     assert client.get(api_path(world, f"suggestions/compare/?ids={first.pk}")).status_code == 422
     assert (
         client.get(

@@ -75,7 +75,10 @@ def test_suggestion_shows_reasons_of_each_side_and_the_caveat(
     assert "Before you decide: Not fully in place at Fernstadt yet: first-year budget." in html
     assert "You can work together in English." in html
     assert "You have not said: ties." in html and "Could not be compared" not in html
-    assert "60%" in html
+    assert "Strong fit" in html and "number 1 of 60 candidates" in html
+    # Neither a percentage nor how many candidates the other's wishes allow
+    assert "%" not in re.sub(r"<[^>]*>", "", html) and "of 70" not in html
+    assert "5 in 100" in html
     assert "1 suggestion waits for your answer." in html
 
 

@@ -4,6 +4,7 @@ interested.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from typing import Any
@@ -353,3 +354,52 @@ def test_suggestion_that_is_no_longer_offered_says_so_and_keeps_what_was_written
     # Never seen by the side, and held: there is nothing
     Suggestion.objects.filter(pk=suggestion.pk).update(status="held", released_at=None)
     assert chair.get(page).status_code == chair.get(api).status_code == 404
+
+
+def test_list_mail_api_and_comparison_have_one_order_and_others_on_demand(world: World) -> None:
+    """The best place first, whatever the score, the mass and the time; the other's never shown."""
+    Suggestion.objects.filter(pair__a=world.a).delete()
+    made = []
+    for place, needs, days in ((9, 2, 3), (2, 1, 9), (5, 3, 1)):
+        other = CommunityFactory(published=True, country_code="DE")
+        Profile.objects.filter(community=other).update(
+            confirmed_at=database_now() - dt.timedelta(days=days)
+        )
+        made.append(
+            SuggestionFactory(
+                pair=PairFactory(a=world.a, b=other),
+                a_rank=place,
+                a_candidates=40,
+                b_rank=7,
+                b_candidates=4321,
+                score=place / 10,
+                expected_matches=place,
+                a_reasons={"needs_met": needs, "contributions": []},
+            ).pk
+        )
+    ninth, second, fifth = made
+    reader = world.client("official")
+    lists = f"/api/v1/communities/{world.a.pk}/suggestions/"
+
+    def order(query: str = "") -> list[int]:
+        rows, address = [], f"{lists}?page_size=1{query}"
+        while address:  # the cursor follows the order too
+            page = reader.get(address).json()
+            rows += [row["id"] for row in page["results"]]
+            address = page["next"]
+        return rows
+
+    best_first = [second, fifth, ninth]
+    assert order() == order("&order=fit") == best_first
+    assert order("&order=needs") == [fifth, ninth, second]
+    assert order("&order=freshness") == [fifth, ninth, second]
+    assert reader.get(f"{lists}?order=score").status_code == 422
+    html = reader.get(url("suggestions", world.a.pk)).text
+    shown = [int(pk) for pk in re.findall(r'<h2 class="hidden-text" id="s(\d+)"', html)]
+    assert shown == best_first
+    compared = reader.get(f"{lists}compare/?ids={ninth},{second}").json()["candidates"]
+    assert [row["suggestion"]["id"] for row in compared] == [second, ninth]
+    row = reader.get(lists).json()["results"][0]
+    assert row["own"]["fit"] == {"word": "strong", "rank": 2, "candidates": 40}
+    assert row["other"]["fit"] == {"word": "strong", "rank": None, "candidates": None}
+    assert "4321" not in html and "4,321" not in html and "preference" not in str(row)

@@ -91,15 +91,23 @@ class Suggestion(models.Model):
         "suggestions.ScoringRun", null=True, on_delete=models.PROTECT, related_name="suggestions"
     )
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.PROPOSED)
-    score = models.FloatField(help_text="Reciprocal score in [0, 1]")
+    score = models.FloatField(
+        help_text="Product of both preferences, in [0, 1]: orders pairs, and is no probability"
+    )
     a_preference = models.FloatField()
     b_preference = models.FloatField()
     a_coverage = models.FloatField()
     b_coverage = models.FloatField()
     a_rank = models.PositiveIntegerField(
-        null=True, help_text="Place among a's candidates, 1 = best; empty: not among its k best"
+        null=True,
+        help_text="b's place, 1 = best, among the communities that a's own wishes allowed when it "
+        "was made; empty: made before places were kept",
     )
     b_rank = models.PositiveIntegerField(null=True)
+    a_candidates = models.PositiveIntegerField(
+        null=True, help_text="How many communities a's own wishes allowed"
+    )
+    b_candidates = models.PositiveIntegerField(null=True)
     a_reasons = models.JSONField(
         default=dict,
         help_text="Why a would choose b: an explanation as backend.suggestions.scoring writes it",
@@ -109,7 +117,7 @@ class Suggestion(models.Model):
     b_state = models.CharField(max_length=12, choices=SideState.choices, default=SideState.PENDING)
     expected_matches = models.FloatField(
         default=0,
-        help_text="Expected matches by the allocation: the order in which a side is shown its list",
+        help_text="Expected matches by the allocation, which chose it; no order of any list",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     released_at = models.DateTimeField(null=True)

@@ -6,12 +6,14 @@ from backend.suggestions.scoring.allocation import (
     Room,
     allocate,
     allocate_around,
+    room_for,
 )
 from backend.suggestions.scoring.engine import (
     FollowedRanking,
     RankedRow,
     engine_for,
     fit_builder,
+    fit_ranks,
     pair_reasons,
     rank,
     ranking_rows,
@@ -25,11 +27,12 @@ from backend.suggestions.scoring.snapshots import (
     pack_snapshot,
     unpack_snapshot,
 )
-from matching.engine import Engine
+from matching.engine import CandidateRank, Engine
 from matching.features import FeatureBuilder
 from matching.types import Snapshot
 
 __all__ = [
+    "CandidateRank",
     "Engine",
     "FeatureBuilder",
     "FollowedRanking",
@@ -43,11 +46,13 @@ __all__ = [
     "engine_for",
     "fingerprint",
     "fit_builder",
+    "fit_ranks",
     "freeze_snapshot",
     "pack_snapshot",
     "pair_reasons",
     "rank",
     "ranking_rows",
+    "room_for",
     "rows_of_lists",
     "scored_pair",
     "unpack_snapshot",

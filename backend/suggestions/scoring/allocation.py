@@ -8,15 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 import structlog
+from django.conf import settings
+from numpy.typing import ArrayLike
 
 from matching.allocation import Allocation, Candidates, ConvergenceError, choose_pairs
 
 log = structlog.get_logger(__name__)
+# The market's temperature. A typical counterpart has a preference of .27, suggested ones .35 to .95
 BETA_MARKET = 0.01
 FLOOR = 1.0
 # What a newcomer must bring, in mean preference of the two sides, to take the place of a pair that
 # is shown already.
-KEEPS = 0.03
+KEEPS = 0.05
 _TRIES = 6
 
 PairIds = tuple[int, int]
@@ -38,6 +41,16 @@ class Room(NamedTuple):
 
     introductions: int
     suggestions: int
+
+
+def room_for(introductions: int) -> Room:
+    """The room of a community that may have so many more introductions: a few suggestions at a
+    time, more for those that can look after more partners, and none without room.
+    """
+    rules = settings.SUGGESTIONS
+    wanted = rules["per_introduction"] * introductions
+    places = min(max(wanted, rules["places_least"]), rules["places_most"])
+    return Room(introductions, places if introductions > 0 else 0)
 
 
 def allocate(
@@ -116,6 +129,7 @@ def _chosen(
         left_closed=closed[:, 0],
         right_closed=closed[:, 1],
         keep=math.exp(KEEPS / BETA_MARKET),
+        most=settings.SUGGESTIONS["places_most"],
     )
     return {
         pair: value
@@ -146,18 +160,24 @@ def _rooms_of(ids: Sequence[int], rooms: Mapping[int, Room]) -> np.ndarray:
 def _expected_matches(
     candidates: Candidates, left: np.ndarray, right: np.ndarray, threshold: float
 ) -> np.ndarray:
-    beta_market = BETA_MARKET
-    for _ in range(_TRIES):
-        try:
-            return (
-                Allocation(beta_market, outside=threshold, floor=FLOOR)
-                .fit(candidates, left, right)
-                .mass_
-            )
-        except ConvergenceError:
-            log.warning("allocation_did_not_settle", beta_market=beta_market)
-            beta_market *= 2
-    raise ConvergenceError(
-        f"no allocation of {len(candidates)} pairs settles, not even with beta_market "
-        f"{beta_market / 2}"
-    )
+    market = SettledAllocation(BETA_MARKET, outside=threshold, floor=FLOOR)
+    return market.fit(candidates, left, right).mass_
+
+
+class SettledAllocation(Allocation):
+    """The service's market: while it does not settle, its temperature is doubled, a few times."""
+
+    def fit(
+        self, candidates: Candidates, left_capacity: ArrayLike, right_capacity: ArrayLike
+    ) -> Allocation:
+        """As ``Allocation.fit``. Raises ConvergenceError only where no temperature settles."""
+        for _ in range(_TRIES):
+            try:
+                return super().fit(candidates, left_capacity, right_capacity)
+            except ConvergenceError:
+                log.warning("allocation_did_not_settle", beta_market=self.beta_market)
+                self.beta_market *= 2
+        raise ConvergenceError(
+            f"no allocation of {len(candidates)} pairs settles, not even with beta_market "
+            f"{self.beta_market / 2}"
+        )

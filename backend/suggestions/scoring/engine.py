@@ -13,7 +13,13 @@ import structlog
 
 from backend.suggestions.models import WeightSet
 from backend.suggestions.scoring.records import engine_vocabulary
-from matching.engine import Engine, build_engine, changes_between
+from matching.engine import (
+    CandidateRank,
+    Engine,
+    build_engine,
+    changes_between,
+    rank_among_candidates,
+)
 from matching.facets import FACET_NAMES
 from matching.features import FeatureBuilder
 from matching.feedback import DirectionalDecision, TooFewDecisionsError, fit_weights
@@ -246,6 +252,16 @@ def scored_pair(engine: Engine, left_id: int, right_id: int) -> RankedRow:
         None,
         None,
     )
+
+
+def fit_ranks(
+    engine: Engine, pairs: Sequence[tuple[int, int]]
+) -> list[tuple[CandidateRank, CandidateRank]]:
+    """For each (left id, right id): right's place among left's own candidates of the engine's run,
+    and left's among right's. Raises KeyError outside the snapshot.
+    """
+    left = rank_among_candidates(engine, "left", pairs, FUSION)
+    return list(zip(left, rank_among_candidates(engine, "right", pairs, FUSION), strict=True))
 
 
 __all__ = ["Answered", "TooFewDecisionsError", "learn"]

@@ -211,7 +211,7 @@ def set_policy(
         errors["mode"] = [f"Choose one of: {', '.join(_MODE.values)}."]
     if mode == _MODE.ABOVE and (threshold is None or not 0 <= threshold <= 1):
         errors["threshold"] = [
-            "Write the lowest score that is released by itself, from 0 to 1, for example 0.6."
+            "Write the lowest score that is released by itself, from 0 to 1, for example 0.25."
         ]
     if mode != _MODE.ABOVE and threshold is not None:
         errors["threshold"] = ["Only the policy “above a score” has a score; leave it empty."]

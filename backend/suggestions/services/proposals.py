@@ -26,6 +26,7 @@ from backend.suggestions.models import HandProposal, Pair, Suggestion
 from backend.suggestions.scoring import (
     engine_for,
     fit_builder,
+    fit_ranks,
     freeze_snapshot,
     pair_reasons,
     scored_pair,
@@ -114,9 +115,10 @@ def assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
             problems.append(Problem(code, "The two may not be suggested to each other.", hard=True))
     row = scored_pair(engine, home.pk, abroad.pk)
     forth, back = pair_reasons(engine, home.pk, abroad.pk)
+    ours, theirs = fit_ranks(engine, [(home.pk, abroad.pk)])[0]
     fits = (
-        Fit(home, abroad, row.left_preference, row.left_coverage, forth),
-        Fit(abroad, home, row.right_preference, row.right_coverage, back),
+        Fit(home, abroad, row.left_preference, row.left_coverage, forth, *ours),
+        Fit(abroad, home, row.right_preference, row.right_coverage, back, *theirs),
     )
     return Assessment(home, abroad, row.score, fits, tuple(problems))
 
@@ -226,7 +228,7 @@ def propose_pair(
 def _values(score: float, fits: tuple[Fit, Fit]) -> dict[str, Any]:
     """A suggestion's fields in the pair's order of sides."""
     home, abroad = fits
-    names = ("preference", "coverage", "reasons")
+    names = ("preference", "coverage", "reasons", "rank", "candidates")
     values = ([getattr(fit, name) for name in names] for fit in fits)
     sides = side_columns(home.community.pk, abroad.community.pk, names, *values)
     return {"score": score} | sides

@@ -30,6 +30,7 @@ from backend.suggestions.scoring import (
     Room,
     allocate,
     allocate_around,
+    room_for,
 )
 from backend.suggestions.sides import sides_of
 
@@ -264,7 +265,7 @@ class _OpenSuggestions:
         rooms = {}
         for community_id, capacity in stated:
             free = max(0, (capacity or DEFAULT_OPEN_INTRODUCTIONS) - self._introduced[community_id])
-            rooms[community_id] = Room(free, settings.SUGGESTIONS["per_introduction"] * free)
+            rooms[community_id] = room_for(free)
         return rooms
 
 

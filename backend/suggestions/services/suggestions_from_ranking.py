@@ -20,7 +20,7 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import barred_by_staff, known_partners, unavailable_pairs
 from backend.suggestions.models import HandProposal, Pair, RankedPair, ScoringRun, Suggestion
-from backend.suggestions.scoring import pair_reasons
+from backend.suggestions.scoring import CandidateRank, Engine, fit_ranks, pair_reasons
 from backend.suggestions.services.curation import policy_in_force
 from backend.suggestions.services.runs import current_run, lock_ranking, run_engine
 from backend.suggestions.sides import side_columns
@@ -165,14 +165,20 @@ def _pairs_for(rows: list[RankedPair]) -> dict[tuple[int, int], Pair]:
 
 
 Reasons = tuple[dict[str, Any], dict[str, Any]]
+Ranks = tuple[CandidateRank, CandidateRank]
 
 
-def _values(row: RankedPair, reasons: Reasons | None) -> dict[str, Any]:
+def _ranks(engine: Engine, rows: list[RankedPair]) -> list[Ranks]:
+    """Each pair's place among left's own candidates of the run, and among right's."""
+    return fit_ranks(engine, [(row.left_id, row.right_id) for row in rows])
+
+
+def _values(row: RankedPair, ranks: Ranks, reasons: Reasons | None) -> dict[str, Any]:
     """A suggestion's fields by side; without reasons, those that change with a ranking."""
-    names = ("preference", "coverage", "rank", *(("reasons",) if reasons else ()))
+    names = ("preference", "coverage", "rank", "candidates", *(("reasons",) if reasons else ()))
     forth, back = ((reason,) for reason in reasons) if reasons else ((), ())
-    left = (row.left_preference, row.left_coverage, row.left_rank, *forth)
-    right = (row.right_preference, row.right_coverage, row.right_rank, *back)
+    left = (row.left_preference, row.left_coverage, *ranks[0], *forth)
+    right = (row.right_preference, row.right_coverage, *ranks[1], *back)
     values = side_columns(row.left_id, row.right_id, names, left, right)
     return values | {"score": row.score, "expected_matches": row.expected_matches or 0.0}
 
@@ -187,9 +193,9 @@ def _make(run: ScoringRun, rows: list[RankedPair], now: dt.datetime, derived: De
         Suggestion(
             pair=pairs[_pair_of(row)],
             run=run,
-            **_values(row, pair_reasons(engine, row.left_id, row.right_id)),
+            **_values(row, ranks, pair_reasons(engine, row.left_id, row.right_id)),
         )
-        for row in rows
+        for row, ranks in zip(rows, _ranks(engine, rows), strict=True)
     ]
     released = [suggestion for suggestion in made if policy.releases(suggestion.score)]
     for suggestion in released:
@@ -264,16 +270,16 @@ def _refresh(
         changed.append((suggestion, row))
     if not changed:
         return
-    engine = None
+    engine = run_engine(run)
     explained: list[tuple[Suggestion, dict[str, Any]]] = []
     kept: list[tuple[Suggestion, dict[str, Any]]] = []
-    for suggestion, row in changed:
+    found = _ranks(engine, [row for _suggestion, row in changed])
+    for (suggestion, row), ranks in zip(changed, found, strict=True):
         if _is_explained(suggestion, row):  # the same profiles under another run: the reasons stand
-            kept.append((suggestion, _values(row, None) | {"run_id": run.pk}))
+            kept.append((suggestion, _values(row, ranks, None) | {"run_id": run.pk}))
         else:
-            engine = engine or run_engine(run)
             reasons = pair_reasons(engine, row.left_id, row.right_id)
-            explained.append((suggestion, _values(row, reasons) | {"run_id": run.pk}))
+            explained.append((suggestion, _values(row, ranks, reasons) | {"run_id": run.pk}))
     for stored in (explained, kept):
         _store(stored)
     derived.refreshed = len(changed)

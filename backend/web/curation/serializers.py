@@ -96,7 +96,7 @@ class SetPolicySerializer(StrictSerializer):
         required=False,
         allow_null=True,
         default=None,
-        help_text="For `above` alone",
+        help_text="For `above` alone: the lowest score, a product of both sides' preferences",
     )
     because = serializers.CharField(
         max_length=longest(ReleasePolicy, "because"), help_text="Recorded"
@@ -178,7 +178,9 @@ class AssessmentSerializer(serializers.Serializer):
     profile.
     """
 
-    score = serializers.FloatField(allow_null=True)
+    score = serializers.FloatField(
+        allow_null=True, help_text="Orders pairs; the likelihood of nothing"
+    )
     home = SideSerializer(allow_null=True)
     abroad = SideSerializer(allow_null=True)
     is_possible = serializers.BooleanField()

@@ -196,7 +196,7 @@ def policy(request: HttpRequest) -> HttpResponse:
     now = policy_in_force()
     initial = {
         "mode": now.mode,
-        "threshold": None if now.threshold is None else round(now.threshold * 100, 1),
+        "threshold": now.threshold,
     }
     form = PolicyForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_done(set_policy, by=user):

@@ -38,6 +38,7 @@ from backend.introductions.services.partnerships import (
     renew_partnership,
 )
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
+from backend.suggestions.sides import FIT_WORDS
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_reader, current_user
 from backend.web.html.forms import DomainForm
@@ -279,6 +280,7 @@ def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
             "name": named.get(part["community_id"], ""),
             "words": part["sentences"].get(language) or part["sentences"]["en"],
             "but": part["caveat"].get(language) or part["caveat"]["en"],
+            "fit": FIT_WORDS.get(part.get("fit", ""), ""),
         }
         for part in rationale.get("reasons", ())
     ]

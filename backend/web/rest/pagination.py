@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
@@ -25,7 +25,8 @@ LARGEST_PAGE = 100
 
 
 class CursorPages(BasePagination):
-    """Pages through a queryset whose ``order_by`` names columns and ends with the primary key.
+    """Pages through a queryset whose ``order_by`` names columns, or annotations that the row has as
+    attributes, and ends with the primary key.
 
     Empty values come where PostgreSQL puts them: last in ascending order, first in descending.
 
@@ -43,7 +44,7 @@ class CursorPages(BasePagination):
         self.ordering = _ordering(queryset)
         size = _page_size(request)
         if cursor := request.query_params.get("cursor"):
-            queryset = queryset.filter(_after(queryset.model, self.ordering, self._read(cursor)))
+            queryset = queryset.filter(_after(queryset, self.ordering, self._read(cursor)))
         rows = list(queryset[: size + 1])
         self.following = self._write(rows[size - 1]) if len(rows) > size else None
         return rows[:size]
@@ -145,7 +146,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _after(model: type[Model], ordering: Sequence[str], values: Sequence[Any]) -> Q:
+def _after(queryset: QuerySet[Any], ordering: Sequence[str], values: Sequence[Any]) -> Q:
     """Rows that follow ``values`` in the order: the first column that differs decides."""
     following, same = Q(), Q()
     for name, value in zip(ordering, values, strict=True):
@@ -155,7 +156,7 @@ def _after(model: type[Model], ordering: Sequence[str], values: Sequence[Any]) -
             equal = Q(**{f"{column}__isnull": True})
         else:
             beyond = Q(**{f"{column}__lt" if descending else f"{column}__gt": value})
-            if not descending and _may_be_empty(model, column):
+            if not descending and _may_be_empty(queryset, column):
                 beyond |= Q(**{f"{column}__isnull": True})
             equal = Q(**{column: value})
         following |= same & beyond
@@ -163,9 +164,11 @@ def _after(model: type[Model], ordering: Sequence[str], values: Sequence[Any]) -
     return following
 
 
-def _may_be_empty(model: type[Model], column: str) -> bool:
+def _may_be_empty(queryset: QuerySet[Any], column: str) -> bool:
+    if column in queryset.query.annotations:
+        return True
     field: Any = None
     for part in column.split("__"):
-        options = (field.related_model if field else model)._meta
+        options = (field.related_model if field else queryset.model)._meta
         field = options.pk if part == "pk" else options.get_field(part)
     return bool(field.null)

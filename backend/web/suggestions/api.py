@@ -66,14 +66,13 @@ from backend.web.suggestions.serializers import SuggestionSerializer
 
 @open_to(GET=Level.COMMUNITY)
 class SuggestionsView(ApiList):
-    """Suggested partners, the best first."""
+    """Suggested partners: mutual interest first, then the best fit for both."""
 
     serializer_class = SuggestionSerializer
     filter_form = QueueForm
 
     def get_queryset(self) -> QuerySet[Suggestion]:
-        found = queue(current_reader(self.request))
-        return found.order_by("-expected_matches", "-score", "id")
+        return queue(current_reader(self.request))
 
     @cached_property
     def now(self) -> dt.datetime:

@@ -9,10 +9,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from backend.accounts.grants import Resource, Verb
 from backend.cities.permissions import Reader
 from backend.common.bounds import LARGEST_ID, longest
 from backend.common.dates import database_now
 from backend.suggestions.models import AnswerRule, Decision, PartnerRequest, SetAsideVote, Vote
+from backend.suggestions.queries import in_order
 from backend.suggestions.reviews import MOST_COMPARED, SHOWN, QueueCounts, of_other, shown_in
 from backend.web.html.forms import (
     COUNTRY_CODE,
@@ -131,6 +133,9 @@ class QueueForm(Filters):
         "shown": "Which part of the queue; all of it by default",
         "country": "Of the other side",
         "theme": "A theme that the other side wants exchange in",
+        "order": "fit, by default: mutual interest first, then the best place among your own "
+        "candidates; needs: most of your needs met first; freshness: the other profile confirmed "
+        "last first",
     }
 
     shown = forms.ChoiceField(
@@ -139,6 +144,15 @@ class QueueForm(Filters):
     country = OpenChoiceField(label=_("Country"), pattern=COUNTRY_CODE)
     theme = forms.ChoiceField(
         label=_("Theme that they want"), required=False, choices=lambda: terms("themes")
+    )
+    order = forms.ChoiceField(
+        label=_("Order"),
+        required=False,
+        choices=[
+            ("fit", _("Best fit first")),
+            ("needs", _("Most of our needs met first")),
+            ("freshness", _("Last confirmed profile first")),
+        ],
     )
 
     def __init__(self, *args: Any, counts: QueueCounts | None = None, **kwargs: Any) -> None:
@@ -156,6 +170,10 @@ class QueueForm(Filters):
     def filter_theme(self, rows: Rows, value: str) -> Rows:
         path = "profile__current_version__data__themes__importances__has_key"
         return rows.filter(of_other(self._side, **{path: value}))
+
+    def filter_order(self, rows: Rows, value: str) -> Rows:
+        community_id = self._side.require(Verb.READ, Resource.SUGGESTION)
+        return in_order(rows, community_id, value)
 
     @property
     def _side(self) -> Reader:

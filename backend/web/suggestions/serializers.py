@@ -14,7 +14,7 @@ from backend.suggestions.models import AnswerRule, Vote
 from backend.suggestions.pair_text import ReadBy, pair_text
 from backend.suggestions.reviews import Review
 from backend.suggestions.services.prospects import CAUSES
-from backend.suggestions.sides import Fit
+from backend.suggestions.sides import FIT_WORDS, GOOD_IN_100, STRONG_IN_100, Fit
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
@@ -80,11 +80,34 @@ class ReasonsSerializer(serializers.Serializer):
     contributions = ContributionSerializer(many=True)
 
 
+class FitSerializer(serializers.Serializer):
+    """How well the other side fits this one, as it was when the suggestion was made."""
+
+    word = serializers.ChoiceField(
+        choices=[*FIT_WORDS, ""],
+        help_text=f"strong: among the best {STRONG_IN_100} in 100 of the candidates that this "
+        f"side's own wishes allow; good: the best {GOOD_IN_100}; fair: what follows; empty: older "
+        "than these words",
+    )
+    rank = serializers.IntegerField(
+        allow_null=True, help_text="The place among them, 1 = best; for your own side alone"
+    )
+    candidates = serializers.IntegerField(
+        allow_null=True, help_text="How many there were; for your own side alone"
+    )
+
+
 class SideSerializer(serializers.Serializer):
     community = CommunityNameSerializer()
-    preference = serializers.FloatField(help_text="How well the other side fits this one, 0 to 1")
-    coverage = serializers.FloatField(help_text="How much of that rests on known data, 0 to 1")
+    fit = FitSerializer()
     reasons = ReasonsSerializer()
+
+
+class CompletenessSerializer(serializers.Serializer):
+    """How much of what counts for your side could be compared."""
+
+    compared = serializers.IntegerField(help_text="Kinds of fit of which both sides have data")
+    counted = serializers.IntegerField(help_text="Kinds of fit that count for your side")
 
 
 def pair_values(
@@ -95,8 +118,7 @@ def pair_values(
     return tuple(
         {
             "community": fit.community,
-            "preference": fit.preference,
-            "coverage": fit.coverage,
+            "fit": _fit_values(fit, figures=read_by == "staff" or fit is first),
             "reasons": {
                 "gains": side.said.gains,
                 "in_common": pair.in_common,
@@ -115,6 +137,17 @@ def pair_values(
     )
 
 
+def _fit_values(fit: Fit, *, figures: bool) -> dict[str, Any]:
+    """``figures`` are for the side itself and staff: how many candidates its wishes allow is its
+    own affair.
+    """
+    return {
+        "word": fit.word,
+        "rank": fit.rank if figures else None,
+        "candidates": fit.candidates if figures else None,
+    }
+
+
 class SuggestionSerializer(serializers.Serializer):
     """A suggestion from one side. Nothing here depends on the other side's answer before both are
     interested.
@@ -127,7 +160,7 @@ class SuggestionSerializer(serializers.Serializer):
         "interested, and the introduction is closed; closed: its time ran out; not_seeking: your "
         "community has ended its search",
     )
-    score = serializers.FloatField(help_text="Both directions together, 0 to 1")
+    completeness = CompletenessSerializer()
     own = SideSerializer()
     other = SideSerializer()
     released_at = serializers.DateTimeField(allow_null=True)
@@ -147,7 +180,7 @@ class SuggestionSerializer(serializers.Serializer):
             {
                 "id": view.suggestion_id,
                 "state": view.status_for_side,
-                "score": view.score,
+                "completeness": dict(zip(("compared", "counted"), view.own_fit.kinds, strict=True)),
                 "own": own,
                 "other": other,
                 "released_at": view.released_at,

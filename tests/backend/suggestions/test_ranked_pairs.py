@@ -14,8 +14,15 @@ import pytest
 from backend.cities.models import Community
 from backend.common.dates import database_now
 from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
-from backend.suggestions.scoring import PromisingRow, Room, allocate, allocate_around
+from backend.suggestions.scoring import (
+    PromisingRow,
+    Room,
+    allocate,
+    allocate_around,
+    room_for,
+)
 from backend.suggestions.services import ranked_pairs, ranking_cache, runs, suggestions_from_ranking
+from backend.suggestions.sides import fit_word
 from tests.factories import (
     CommunityFactory,
     PairFactory,
@@ -63,12 +70,51 @@ def test_missing_room_is_an_error_and_no_rows_give_nothing() -> None:
         allocate(_rows((1, 10, 0.5)), {1: Room(1, 1)}, shown=set(), threshold=0.45)
 
 
+def test_a_community_has_three_to_five_places_and_none_without_room() -> None:
+    assert [room_for(free).suggestions for free in (0, 1, 2, 3, 50)] == [0, 3, 4, 5, 5]
+
+
+def test_who_has_nobody_else_takes_the_place_of_a_weaker_second_pair() -> None:
+    rows = _rows((1, 10, 0.9), (1, 11, 0.7), (2, 11, 0.9), (1, 12, 0.5))
+    rooms = {1: Room(1, 2), 2: Room(1, 2), 10: Room(1, 1), 11: Room(2, 2), 12: Room(1, 1)}
+    chosen = allocate(rows, rooms, shown=set(), threshold=0.45)
+    assert chosen.keys() == {(1, 10), (2, 11), (1, 12)}
+    # What was released stays; then the newcomer comes beyond the limit
+    kept = allocate(rows, rooms, shown=set(), kept={(1, 10), (1, 11)}, threshold=0.45)
+    assert kept.keys() == {(1, 10), (1, 11), (2, 11), (1, 12)}
+
+
+@pytest.mark.parametrize(
+    ("rank", "candidates", "word"),
+    [
+        (1, 3, "strong"),
+        (2, 3, "fair"),
+        (5, 100, "strong"),
+        (6, 100, "good"),
+        (15, 100, "good"),
+        (16, 100, "fair"),
+        (20, 384, "strong"),
+        (21, 384, "good"),
+    ],
+)
+def test_word_of_fit_goes_by_the_place_among_the_candidates(
+    rank: int, candidates: int, word: str
+) -> None:
+    assert fit_word(rank, candidates) == word
+
+
 @pytest.fixture
 def run(db: None, settings: Any) -> ScoringRun:
     """Five communities at home, eight abroad, all pairs promising; each has room for one
     introduction and two suggestions.
     """
-    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "per_introduction": 2}
+    settings.SUGGESTIONS = {
+        **settings.SUGGESTIONS,
+        "per_introduction": 2,
+        "places_least": 2,
+        "places_most": 3,
+        "promising": 0.45,
+    }
     rng = random.Random(3)
     answers = document(capacity={"open_introductions": 1})
     home = [CommunityFactory(published=True, published__document=answers) for _ in range(5)]
@@ -209,7 +255,7 @@ def test_newcomer_and_those_it_meets_keep_to_their_room_and_nobody_else_is_touch
 def test_second_run_over_an_unchanged_world_makes_and_takes_back_nothing(
     db: None, settings: Any
 ) -> None:
-    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "k": 4, "shards": 1}
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "k": 4, "shards": 1, "promising": 0.2}
     for country in ["US"] * 5 + ["DE", "JP"] * 3:
         CommunityFactory(published=True, country_code=country)
     ranking_cache.forget()

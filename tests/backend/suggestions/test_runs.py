@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import random
 import zlib
 from dataclasses import replace
@@ -384,7 +385,12 @@ def test_deriving_makes_suggestions_for_both_sides_once(world: Any) -> None:
     derived = suggestions_from_ranking.derive_suggestions()
     assert derived.made == Suggestion.objects.count() > 0
     for suggestion in Suggestion.objects.select_related("pair"):
-        assert min(suggestion.a_preference, suggestion.b_preference) >= 0.45
+        assert min(suggestion.a_preference, suggestion.b_preference) >= 0.35
+        for side in "ab":
+            # Its place among all that its own wishes allow, eligible or not
+            assert getattr(suggestion, f"{side}_rank") >= 1
+            assert getattr(suggestion, f"{side}_rank") <= getattr(suggestion, f"{side}_candidates")
+            assert getattr(suggestion, f"{side}_candidates") <= len(world[0]) + len(world[1])
         assert (
             (suggestion.a_rank or suggestion.b_rank)
             and suggestion.run_id == run.pk
@@ -393,7 +399,8 @@ def test_deriving_makes_suggestions_for_both_sides_once(world: Any) -> None:
         for side in "ab":
             reasons = getattr(suggestion, f"{side}_reasons")
             total = sum(c["share"] for c in reasons["contributions"])
-            assert total == pytest.approx(getattr(suggestion, f"{side}_preference"), abs=1e-4)
+            preference = 1 / (1 + math.exp(-(6 * total - 1)))
+            assert preference == pytest.approx(getattr(suggestion, f"{side}_preference"), abs=1e-4)
     told = Event.objects.get(topic=Topic.SUGGESTIONS_CHANGED).payload["communities"]
     assert sorted(i for ids in told.values() for i in ids) == sorted(
         2 * list(Suggestion.objects.values_list("pk", flat=True))

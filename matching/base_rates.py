@@ -264,7 +264,7 @@ class _Computation:
         encoded = self.counterparts[number]
         has = encoded.offers[self.sample]
         columns = np.flatnonzero(has)
-        offered = encoded.offered[self.sample[columns]].T
+        offered = encoded.offered[self.sample[columns]].T.astype(np.float64)
         mask = self.sampled[:, columns]
         if len(self.sample) < self.cells.shape[1]:
             mask[mask.sum(axis=1) < FEW] = True  # too few of them are in the sample
@@ -275,7 +275,8 @@ class _Computation:
         everybody = bool(mask.all())
         for at in range(0, self.count, _CHUNK):
             rows = slice(at, at + _CHUNK)
-            values = self.seekers[number].seeker[rows] @ offered
+            # In float64 first: float32 sums would differ by who else is in the batch
+            values = (self.seekers[number].seeker[rows] @ offered).astype(np.float32)
             group = self.group[rows]
             if not everybody:
                 values[~mask[group]] = -1.0
@@ -308,10 +309,10 @@ class _Computation:
             (np.ones(len(present)), (present, value_of)), shape=(len(encoded.offers), len(first))
         )
         counts = self.allowed @ (self.cells @ holding).toarray()  # (groups, values)
-        offered = encoded.offered[present[first]].T
+        offered = encoded.offered[present[first]].T.astype(np.float64)
         seeker = self.seekers[number].seeker
         _, one, kind = np.unique(row_hashes(seeker), return_index=True, return_inverse=True)
-        values = (seeker[one] @ offered).astype(np.float64)  # (kinds of choosers, values)
+        values = seeker[one] @ offered  # (kinds of choosers, values)
         order = np.argsort(-values, axis=1, kind="stable")
         values = np.take_along_axis(values, order, axis=1)
         alike = kind.ravel() * len(counts) + self.group

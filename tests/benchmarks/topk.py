@@ -4,11 +4,12 @@ peers, and of one community's update.
     python -m tests.benchmarks.topk [--quick] [--sizes 2000x20000 20000x150000] [--rounds 3]
     [--updates 150000 1000000]
 
-Every round times two plain float32 products of the same shapes (both directions' numerators, block
-by block, results thrown away) right before each contender; the table gives medians of the ratios
+Every round times two plain float32 products of the same shapes (both directions' gains, block by
+block, results thrown away) right before each contender; the table gives medians of the ratios
 within rounds, which hold on a busy machine: CPU (user + system of the process) decides, wall is
-shown. Peers do less: the k best of one direction, for one side, without masks, coverage or
-denominators, and stand against one product. Memory is how far the peak of resident memory rose
+shown. Peers do less: the k best of one direction, for one side, without masks or coverage, and
+stand against one product. The base rates are fitted once a run, before its ranking; their memory is
+not measured. Memory is how far the peak of resident memory rose
 above what the inputs held, each way once in a fresh process of its own: one that has worked before
 keeps memory that the next call would not be seen to take. Data: real cities, sample profiles
 (sample_market.py).
@@ -33,10 +34,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from matching.base_rates import BaseRates, Rates
+from matching.engine import Engine
 from matching.topk import top_k
 from matching.topk.threads import run_threads, share_out
 from matching.types import Factors, FloatArray, PairProblem, Ranking
-from tests.benchmarks.sample_market import sample_problem
+from tests.benchmarks.sample_market import sample_engine
 from tests.benchmarks.update import update_times
 
 K = 20
@@ -109,7 +112,7 @@ def plain_products(
 
 
 def peers(factors: Factors) -> dict[str, Callable[[], object]]:
-    """The k best of the left side by one direction's numerators: what libraries offer."""
+    """The k best of the left side by one direction's gains: what libraries offer."""
     left, right = factors.gain_left, factors.gain_right
     found: dict[str, Callable[[], object]] = {
         "scikit-learn brute, one way": lambda: (
@@ -129,6 +132,15 @@ def peers(factors: Factors) -> dict[str, Callable[[], object]]:
         return index.search(left, K)
 
     return found | {"faiss flat, one way": flat}
+
+
+def fitted_base_rates(engine: Engine) -> tuple[Rates, Rates]:
+    """The base rates of both sides, from nothing but the features."""
+    base_rates = BaseRates(engine.builder)
+    return (
+        base_rates.of_side(engine.snapshot.left, engine.left),
+        base_rates.of_side(engine.snapshot.right, engine.right),
+    )
 
 
 def contenders(
@@ -151,8 +163,9 @@ def without_records(problem: PairProblem) -> PairProblem:
     return replace(problem, eligibility=mask)
 
 
-def compare(problem: PairProblem, rounds: int) -> float:
+def compare(engine: Engine, rounds: int) -> float:
     """Prints the table of one size; returns the CPU seconds of a cold run."""
+    problem = engine.problem
     forth, back = problem.left_to_right, problem.right_to_left
     both = [
         (forth.gain_left, forth.gain_right),
@@ -164,7 +177,8 @@ def compare(problem: PairProblem, rounds: int) -> float:
         saved = Path(folder) / "inputs.pickle"
         with saved.open("wb") as file:
             pickle.dump((without_records(problem), earlier), file, protocol=5)
-        peaks = {name: peak_alone(saved, name) for name in ways}
+        peaks = {name: f"{peak_alone(saved, name):.0f}" for name in ways}
+    ways["fit of the base rates"] = (lambda: fitted_base_rates(engine), 2)
     taken: dict[str, list[tuple[Clocked, Clocked]]] = {name: [] for name in ways}
     for number in range(rounds):
         print(
@@ -189,7 +203,7 @@ def compare(problem: PairProblem, rounds: int) -> float:
         wall_ratio = statistics.median(mine.wall / floor.wall for floor, mine in pairs)
         cpu_ratio = statistics.median(mine.cpu / floor.cpu for floor, mine in pairs)
         print(
-            f"{name:<32}{wall:9.2f}{cpu:9.2f}{wall_ratio:14.2f}{cpu_ratio:13.2f}{peaks[name]:10.0f}",
+            f"{name:<32}{wall:9.2f}{cpu:9.2f}{wall_ratio:14.2f}{cpu_ratio:13.2f}{peaks.get(name, '-'):>10}",
             flush=True,
         )
     return statistics.median(mine.cpu for _, mine in taken["top_k, both sides, cold"])
@@ -224,9 +238,7 @@ def main() -> None:
         if chosen.quick
         else [150_000, 1_000_000]
     )
-    cpu = [
-        (rows * cols, compare(sample_problem(rows, cols), chosen.rounds)) for rows, cols in sizes
-    ]
+    cpu = [(rows * cols, compare(sample_engine(rows, cols), chosen.rounds)) for rows, cols in sizes]
     if len(cpu) > 1:
         exponent = np.polyfit(
             np.log([pairs for pairs, _ in cpu]), np.log([seconds for _, seconds in cpu]), 1

@@ -21,8 +21,9 @@ from matching.types import BoolArray, FloatArray, IntArray
 
 Float32Array = npt.NDArray[np.float32]
 
-_IN_CACHE = 2**16  # pairs whose sums are tested at once
+_IN_CACHE = 2**17  # pairs whose sums are tested at once
 _FEW = 12
+_NOBODY = np.empty(0, dtype=np.int64)
 _MOSTLY = 0.9  # share of rows from which on hardly any pair is refused
 
 
@@ -95,11 +96,11 @@ class DirectKernel:
     def candidates(self, columns: Columns, positions: IntArray, floors: Floors) -> BlockCandidates:
         """Pairs of some of the rows (positions) and the columns at hand whose score beats the
         threshold of its row or of its column."""
-        shape = (len(positions), len(columns.cols))
+        shape = (len(positions), len(columns))
         forth, back = (buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._logits)
         columns.logits(self.left.take(positions, self._left), positions, forth, back)
         limits = floors.row_limits, floors.col_limits
-        opened = self._opened(floors.rows, shape[1]), self._opened(floors.cols, shape[0])
+        opened = self._opened(limits[0], shape[1]), self._opened(limits[1], shape[0])
         if any(map(len, opened)):
             limits = self._seeded(columns, positions, (forth, back), limits, opened)
         found = self._within_limits(forth, back, *limits)
@@ -138,10 +139,12 @@ class DirectKernel:
             parts.append(within.reshape(-1).nonzero()[0] + at * width)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _opened(self, floor: Float32Array, others: int) -> IntArray:
+    def _opened(self, limits: Float32Array, others: int) -> IntArray:
         """Rows (or columns) without a threshold, if there are more counterparts than taken."""
-        unknown = np.flatnonzero(floor <= NOTHING_YET)
-        return unknown if others > 2 * self._taken(0.0) and len(unknown) > _FEW else unknown[:0]
+        if others <= 2 * self._taken(0.0) or limits.min() > -np.inf:
+            return _NOBODY
+        unknown = np.flatnonzero(limits == -np.inf)
+        return unknown if len(unknown) > _FEW else _NOBODY
 
     def _taken(self, certain: float) -> int:
         """How many candidates are tried for a threshold: usually k of them may be suggested."""

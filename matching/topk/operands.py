@@ -6,17 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from matching.topk.admission import ColumnAdmission
-from matching.topk.pairs import space
 from matching.types import BoolArray, FloatArray, IntArray, PairProblem
-
-Float32Array = npt.NDArray[np.float32]
 
 _RARE = 0.02  # share of rows up to which a dimension is rare
 _CHUNK = 1_024
-_TAKEN = 256  # pairs whose operands are taken at once: they fit in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +74,34 @@ class LeftOperands:
 
     def columns(self, problem: PairProblem, admission: ColumnAdmission) -> Columns:
         """A block of columns, arranged to be multiplied with these rows."""
-        of, forth, back = self.layout, problem.left_to_right, problem.right_to_left
-        cols = admission.cols
-        packed = np.empty((len(cols), of.width), dtype=np.float32)
-        gains = forth.gain_right.take(cols, axis=0)
-        packed[:, : of.middle - 1] = gains.take(of.dense, axis=1)
-        packed[:, of.middle - 1] = packed[:, -1] = 1
-        packed[:, of.middle : -1] = back.gain_right.take(cols, axis=0)
+        of, cols = self.layout, admission.cols
+        gains = problem.left_to_right.gain_right.take(cols, axis=0)
+        packed = np.empty((of.width, len(cols)), dtype=np.float32)
+        packed[: of.middle - 1] = gains.take(of.dense, axis=1).T
+        packed[of.middle - 1] = packed[-1] = 1
+        packed[of.middle : -1] = problem.right_to_left.gain_right.take(cols, axis=0).T
         rare = gains.take(of.rare, axis=1)
         used = np.flatnonzero(rare.any(axis=0))
         touched = np.zeros(self._rare.shape[1], dtype=np.bool_)
         for dimension in used.tolist():
             touched |= self._rare[dimension] != 0
-        return Columns(cols, admission, packed, of, used, touched, self._rare, rare[:, used])
+        return Columns(admission, packed, of, used, touched, self._rare, rare[:, used].T)
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """A block of columns, and what the rows have in the rare dimensions that some of them have."""
 
-    cols: IntArray
     admission: ColumnAdmission
-    packed: FloatArray  # (cols, width)
+    packed: FloatArray  # (width, cols)
     layout: Layout
     used: IntArray  # which of the rare dimensions any column has
     touched: BoolArray  # (all rows,) whether a row has any of these
     row_rare: FloatArray  # (rare, all rows), shared by all blocks
-    rare: FloatArray  # (cols, used)
+    rare: FloatArray  # (used, cols)
+
+    def __len__(self) -> int:
+        return int(self.packed.shape[1])
 
     def logits(
         self, left: FloatArray, positions: IntArray, forth: FloatArray, back: FloatArray
@@ -113,24 +109,7 @@ class Columns:
         """Writes both logits, (positions, cols), of some rows with all columns; ``left`` are the
         rows' operands."""
         for part, out in zip(self.layout.parts, (forth, back), strict=True):
-            np.matmul(left[:, part], self.packed[:, part].T, out=out)
+            np.matmul(left[:, part], self.packed[part], out=out)
         at = np.flatnonzero(self.touched[positions])
         if len(at):
-            forth[at] += self.row_rare[np.ix_(self.used, positions[at])].T @ self.rare.T
-
-    def logits_of_pairs(
-        self, left: LeftOperands, positions: IntArray, at_col: IntArray
-    ) -> tuple[Float32Array, Float32Array]:
-        """Both logits (c,) of the pairs of rows (positions) and columns."""
-        forth, back = np.empty((2, len(positions)), dtype=np.float32)
-        for start in range(0, len(positions), _TAKEN):
-            here = slice(start, start + _TAKEN)
-            ones = space.taken(left.packed, positions[here], 0, np.float32)
-            others = space.taken(self.packed, at_col[here], 1, np.float32)
-            for part, out in zip(self.layout.parts, (forth, back), strict=True):
-                np.vecdot(ones[:, part], others[:, part], out=out[here])
-        at = np.flatnonzero(self.touched[positions])
-        if len(at):
-            mine = self.row_rare[np.ix_(self.used, positions[at])].T
-            forth[at] += np.einsum("ij,ij->i", mine, self.rare[at_col[at]])
-        return forth, back
+            forth[at] += self.row_rare[np.ix_(self.used, positions[at])].T @ self.rare

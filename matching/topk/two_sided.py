@@ -13,22 +13,15 @@ from matching.topk.direct import BlockCandidates, DirectKernel, Floors, Judge
 from matching.topk.lists import NOTHING_YET, BestLists, KeyArray, pack
 from matching.topk.operands import LeftOperands, layout
 from matching.topk.pairs import score_pairs
-from matching.topk.plan import choose_screen
 from matching.topk.rounding import Errors
 from matching.topk.scan import eligible
-from matching.topk.screening import Screen, ScreenKernel
 from matching.topk.threads import run_threads, share_out
 from matching.types import IntArray, PairProblem
 
 Float32Array = npt.NDArray[np.float32]
 
 SPARE = 4
-_MIXED = 2.5  # how many times more pairs pass because a block is bound by its lowest threshold
-_LAG = 2.0  # and how many times more while thresholds are on the rise than at their end
 _AT_ONCE = 2**17  # candidates that are merged together: fewer merges of more, but not more memory
-# Rows scored directly for every column before the screen takes over: enough to make its thresholds
-# useful
-LEAD = 1024
 
 
 @dataclass(slots=True)
@@ -87,7 +80,6 @@ class TwoSidedPass:
         self.col_lists = BestLists(len(self.cols), k, SPARE, fusion, errors)
         self.row_ranks = id_ranks(problem.left_ids[self.rows])
         self.col_ranks = id_ranks(problem.right_ids[self.cols])
-        self.screen: Screen | None = None
 
     def run(
         self, row_thresholds: Float32Array | None = None, col_thresholds: Float32Array | None = None
@@ -97,15 +89,12 @@ class TwoSidedPass:
         m, n = len(self.rows), len(self.cols)
         if m == 0 or n == 0:
             return
-        lead, first = LEAD, 1
-        known = row_thresholds is not None and col_thresholds is not None
+        first = 1
         if row_thresholds is not None and col_thresholds is not None:
             self.row_lists.raise_thresholds(self._sort(row_thresholds))
             self.col_lists.raise_thresholds(self._settle(col_thresholds))
-            lead, first = 0, len(self.blocks)
+            first = len(self.blocks)
         self.left = LeftOperands(self.problem, self.rows, layout(self.problem, self.rows))
-        if known:
-            self._choose(np.arange(n), lag=_MIXED)
         self._add_exceptions()
         done = 0
         while done < len(self.blocks):
@@ -113,11 +102,9 @@ class TwoSidedPass:
             # Rows with high thresholds are those that score high with many: taken first, they raise
             # the columns' thresholds soonest.
             order = np.argsort(-self.row_lists.thresholds, kind="stable")
-            self._run_phase(self.blocks[done:stop], order[:lead], order[lead:])
-            if done == 0 and stop < len(self.blocks):
-                self._choose(np.arange(self.blocks[0][1]), lag=_MIXED * _LAG)
+            self._run_phase(self.blocks[done:stop], order)
             done = stop
-        del self.left, self.screen  # what follows needs the room
+        del self.left  # what follows needs the room
 
     def _sort(self, thresholds: Float32Array) -> Float32Array:
         """Puts the rows into the order in which they will be taken, so that a block of them is one
@@ -127,8 +114,8 @@ class TwoSidedPass:
         return thresholds[order]
 
     def _settle(self, thresholds: Float32Array) -> Float32Array:
-        """Puts columns without a threshold into blocks of their own, at the end: each would let all
-        rows of its block through a screen. Returns the thresholds in the new order."""
+        """Puts columns without a threshold into blocks of their own, at the end: where they stand,
+        the block's limits are looked for anew. Returns the thresholds in the new order."""
         open_ = thresholds <= NOTHING_YET
         order = np.argsort(open_, kind="stable")
         settled = np.concatenate(([0], np.cumsum(~open_)))
@@ -155,35 +142,15 @@ class TwoSidedPass:
         self.row_lists.merge(at_row, pack(scores, self.col_ranks[at_col]))
         self.col_lists.merge(at_col, pack(scores, self.row_ranks[at_row]))
 
-    def _choose(self, known: IntArray, lag: float) -> None:
-        """Decides about the screen by the columns whose thresholds are settled."""
-        known = known[self.col_lists.thresholds[known] > 0]
-        thresholds = self.col_lists.thresholds[known]
-        self.screen = choose_screen(
-            self.problem,
-            self.fusion,
-            self.rows,
-            self.cols,
-            self.cols[known],
-            thresholds,
-            lag,
-            self.left.layout.width,
-        )
-
-    def _run_phase(self, blocks: list[tuple[int, int]], lead: IntArray, order: IntArray) -> None:
+    def _run_phase(self, blocks: list[tuple[int, int]], order: IntArray) -> None:
         draw = share_out(range(len(blocks)))
         found: dict[int, _Buffered] = {}
         judge = Judge(self.fusion, self.errors)
 
         def work() -> None:
-            direct = DirectKernel(judge, self.left, self.k, self.block)
-            screened = (
-                None
-                if self.screen is None
-                else ScreenKernel(self.screen, judge, self.left, self.block)
-            )
+            kernel = DirectKernel(judge, self.left, self.k, self.block)
             while (at := draw()) is not None:
-                found[at] = self._run_columns(*blocks[at], lead, order, direct, screened)
+                found[at] = self._run_columns(*blocks[at], order, kernel)
 
         run_threads(work, min(self.threads, len(blocks)))
         together = _Buffered()
@@ -194,42 +161,29 @@ class TwoSidedPass:
         together.flush(self.row_lists)
 
     def _run_columns(
-        self,
-        start: int,
-        stop: int,
-        lead: IntArray,
-        order: IntArray,
-        direct: DirectKernel,
-        screened: ScreenKernel | None,
+        self, start: int, stop: int, order: IntArray, kernel: DirectKernel
     ) -> _Buffered:
         """All rows against some columns: fills their lists, returns the rows' candidates."""
-        cols, height = self.cols[start:stop], self.block[0]
+        height = self.block[0]
         for_rows, for_cols = _Buffered(), _Buffered()
-        admission = self.admission.of_columns(self.rows, cols)
-        lead, order = lead[admission.possible[lead]], order[admission.possible[order]]
+        admission = self.admission.of_columns(self.rows, self.cols[start:stop])
         columns = self.left.columns(self.problem, admission)
-        if screened is not None:
-            screened.take_columns(columns)
+        order = order[admission.possible[order]]
         seen, merged = 0, 0
-        for rows, is_lead in ((lead, True), (order, False)):
-            for at in range(0, len(rows), height):
-                positions = rows[at : at + height]
-                floors = Floors(
-                    self.row_lists.thresholds[positions],
-                    self.row_lists.limits[positions],
-                    self.col_lists.thresholds[start:stop],
-                    self.col_lists.limits[start:stop],
-                )
-                candidates = None
-                if screened is not None and not is_lead:
-                    candidates = screened.candidates(positions, floors)
-                if candidates is None:
-                    candidates = direct.candidates(columns, positions, floors)
-                self._collect(candidates, positions, start, for_rows, for_cols)
-                seen += len(positions)
-                if seen >= 2 * merged or for_cols.count > 8 * len(cols):
-                    for_cols.flush(self.col_lists, start)
-                    merged = seen
+        for at in range(0, len(order), height):
+            positions = order[at : at + height]
+            floors = Floors(
+                self.row_lists.thresholds[positions],
+                self.row_lists.limits[positions],
+                self.col_lists.thresholds[start:stop],
+                self.col_lists.limits[start:stop],
+            )
+            found = kernel.candidates(columns, positions, floors)
+            self._collect(found, positions, start, for_rows, for_cols)
+            seen += len(positions)
+            if seen >= 2 * merged or for_cols.count > 8 * (stop - start):
+                for_cols.flush(self.col_lists, start)
+                merged = seen
         for_cols.flush(self.col_lists, start)
         return for_rows
 

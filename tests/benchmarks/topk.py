@@ -203,7 +203,8 @@ def compare(engine: Engine, rounds: int) -> float:
         wall_ratio = statistics.median(mine.wall / floor.wall for floor, mine in pairs)
         cpu_ratio = statistics.median(mine.cpu / floor.cpu for floor, mine in pairs)
         print(
-            f"{name:<32}{wall:9.2f}{cpu:9.2f}{wall_ratio:14.2f}{cpu_ratio:13.2f}{peaks.get(name, '-'):>10}",
+            f"{name:<32}{wall:9.2f}{cpu:9.2f}{wall_ratio:14.2f}{cpu_ratio:13.2f}"
+            f"{peaks.get(name, '-'):>10}",
             flush=True,
         )
     return statistics.median(mine.cpu for _, mine in taken["top_k, both sides, cold"])

@@ -15,10 +15,8 @@ from matching.topk import (
     checks,
     operands,
     pairs,
-    plan,
     ranking,
     top_k,
-    two_sided,
 )
 from matching.topk.lists import Positions, positions_of
 from matching.types import Factors, PairProblem, Ranking
@@ -50,24 +48,6 @@ problems = st.builds(
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks so small that a test problem has many of them."""
     monkeypatch.setattr(ranking, "BLOCK", (8, 16))
-    monkeypatch.setattr(two_sided, "LEAD", 12)
-
-
-@pytest.fixture
-def screens(monkeypatch: pytest.MonkeyPatch, small_blocks: None) -> list[int]:
-    """Screening whatever it costs, at two thirds of the full rank; holds the ranks of the screens
-    that were made.
-    """
-    made: list[int] = []
-
-    def two_thirds(problem: PairProblem, turn: object, *others: object) -> int:
-        made.append(max(1, 2 * len(turn.left) // 3))  # type: ignore[attr-defined]
-        return made[-1]
-
-    monkeypatch.setattr(plan, "PRODUCT_COST", 0.0)
-    monkeypatch.setattr(plan, "cheapest_rank", two_thirds)
-    monkeypatch.setattr(plan, "DIRECT_COST", 1e9)
-    return made
 
 
 def same(a: Ranking, b: Ranking) -> bool:
@@ -120,28 +100,9 @@ def test_closed_groups_and_rare_dimensions_lose_nothing(
     assert_exact(top_k(problem, 1 + seed % 9, fusion=FUSIONS[seed % 4], warm=found), problem)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_screening_loses_nothing(seed: int, screens: list[int]) -> None:
-    problem = random_problem(
-        seed,
-        60 + seed,
-        250,
-        levels=(None, 1, 2, 4)[seed % 4],
-        size=(0.5, 2.0)[seed % 3 == 0],
-        exceptions=seed % 7,
-        facets=5,
-        floor=(0.35, 0.2, 0.7)[seed % 3],
-    )
-    assert_exact(
-        top_k(problem, 1 + seed % 9, fusion=("product", "harmonic", "min")[seed % 3]), problem
-    )
-    assert screens
-
-
-def test_columns_may_be_fewer_than_rows(screens: list[int]) -> None:
+def test_columns_may_be_fewer_than_rows(small_blocks: None) -> None:
     problem = random_problem(3, 200, 70, facets=5)
     assert_exact(top_k(problem, 5), problem)
-    assert screens
 
 
 @given(problem=problems, earlier=problems, k=st.integers(1, 12))
@@ -156,11 +117,10 @@ def test_an_earlier_ranking_changes_nothing(
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_screening_from_an_earlier_ranking(seed: int, screens: list[int]) -> None:
+def test_many_blocks_from_an_earlier_ranking(seed: int, small_blocks: None) -> None:
     problem = random_problem(seed, 80, 250, facets=5, levels=(None, 4)[seed % 2])
     earlier = random_problem(seed + seed % 3, 80, 250, facets=5, levels=(None, 4)[seed % 2])
     assert_exact(top_k(problem, 6, warm=top_k(earlier, 6)), problem)
-    assert screens
 
 
 def test_the_result_depends_neither_on_threads_nor_on_memory_nor_on_repetition(

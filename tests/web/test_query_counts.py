@@ -190,7 +190,7 @@ def test_introduction_of_staff_and_of_a_side_with_many_meetings(
         MeetingFactory(introduction=introduction)
         IntroductionNoteFactory(introduction=introduction)
 
-    check_constant(sign_in(curator), url("staff_introduction", introduction.pk), add, at_most=16)
+    check_constant(sign_in(curator), url("staff_introduction", introduction.pk), add, at_most=18)
     check_constant(sign_in(role.user), url("introduction", introduction.pk), add, at_most=17)
 
 

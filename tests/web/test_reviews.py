@@ -300,7 +300,8 @@ def test_queries_of_queue_and_comparison_do_not_grow(
     made += candidates(official, 6)
     for suggestion in made:
         VoteFactory(suggestion=suggestion, community=official.community)
-    assert queries(client, list_url(official)) == few <= 20
+    # Where there are few, the page also says why
+    assert queries(client, list_url(official)) <= few <= 21
     four = queries(client, f"{compare}?" + "&".join(f"s={s.pk}" for s in made[:4]))
     assert four <= pair + 4 and four <= 30, (pair, four)
 

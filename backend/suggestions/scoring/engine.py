@@ -283,7 +283,11 @@ def _decision(answer: Answered) -> DirectionalDecision:
         answer.community_id,
         answer.at,
         answer.interested,
-        shares={c["facet"]: c["share"] for c in answer.reasons["contributions"]},
+        shares={
+            c["facet"]: c["share"]
+            for c in answer.reasons["contributions"]
+            if c["facet"] in FACET_NAMES  # another version's may be gone
+        },
         units=weights_from_json(answer.weights).unit,
         reason=answer.reason,
     )

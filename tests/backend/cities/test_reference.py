@@ -472,8 +472,8 @@ def test_codes_once_given_out_stay(name: str) -> None:
     assert set(PUBLISHED_CODES[name].split()) <= set(vocabulary(name))
 
 
-# The goals' targets, by goal: how many have a number, and the last one with a letter
 SDG = re.findall(r"(\d+)(\w?)", "5b 5c 9d 7c 6c 6b 3b 10b 5c 7c 7c 8c 3b 7c 9c 10b 19")
+"""The goals' targets, by goal: how many have a number, and the last one with a letter."""
 
 
 def names_a_source(source: str) -> bool:
@@ -484,10 +484,10 @@ def names_a_source(source: str) -> bool:
     return 0 < int(target) <= int(numbered) if target.isdecimal() else "a" <= target <= last
 
 
-@pytest.mark.parametrize(
-    ("rows", "of", "levels"),
-    [("near_topics", "need", {0.25, 0.5}), ("answers", "challenge", {0.25, 0.5, 1.0})],
-)
+RELATIONS = [("near_topics", "need", {0.25, 0.5}), ("answers", "challenge", {0.25, 0.5, 1.0})]
+
+
+@pytest.mark.parametrize(("rows", "of", "levels"), RELATIONS)
 def test_relations_of_topics_use_known_codes_and_name_their_sources(
     rows: str, of: str, levels: set[float]
 ) -> None:
@@ -498,5 +498,5 @@ def test_relations_of_topics_use_known_codes_and_name_their_sources(
         assert 2 <= len(offers) <= 5 and set(offers.values()) <= levels, code
     entries = json.loads(lists.FILE.read_text(encoding="utf-8"))[rows]
     assert sum(map(len, table.values())) == sum(1 + ("back" in row) for row in entries)
-    for row in entries:
-        assert row["reason"] and row["sources"] and all(map(names_a_source, row["sources"])), row
+    assert all(row["reason"] and row["sources"] for row in entries)
+    assert all(names_a_source(source) for row in entries for source in row["sources"])

@@ -327,6 +327,7 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
         payload = {
             "other": pair.b_id,
             "own": pair.a_id,
+            "named": pair.b_id,
             "a": pair.a_id,
             "b": pair.b_id,
             "meeting": meeting.pk,

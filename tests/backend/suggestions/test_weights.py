@@ -49,20 +49,22 @@ def _version(**values: Any) -> WeightSet:
 
 
 def _reasons(themes: float, ties: float) -> dict[str, Any]:
-    facets = [
-        (facet, value, DEFAULTS.default(facet))
-        for facet, value in (("themes", themes), ("ties", ties), ("sectors", None))
-    ]
+    """Lifts from -.5 to .5 in two facets, beside a third that is not known."""
+    lifts = {"themes": themes - 0.5, "ties": ties - 0.5}
     contributions = [
-        {"facet": f, "similarity": s, "weight": w, "share": 0.1, "items": []} for f, s, w in facets
+        {"facet": facet, "share": DEFAULTS.default(facet) * lift / 8.0, "items": []}
+        for facet, lift in lifts.items()
     ]
-    prior = {"facet": "prior", "similarity": 0.3, "weight": 2.0, "share": 0.1, "items": []}
     return {
+        "gain": sum(c["share"] for c in contributions),
         "preference": 0.5,
         "coverage": 0.7,
-        "contributions": [*contributions, prior],
-        "missing": ["sectors"],
+        "contributions": [*contributions, {"facet": "sectors", "share": 0.0, "items": []}],
+        "missing_own": ["sectors"],
+        "missing_other": [],
+        "not_counted": [],
         "caveat": None,
+        "needs_met": 0,
     }
 
 

@@ -466,22 +466,20 @@ def test_words_follow_the_language_of_the_reader() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_codes_once_given_out_stay(name: str) -> None:
-    """Published profiles and other people's programs hold them: words may change, codes may be
-    added, none is renamed or removed.
-    """
+    """Published profiles and other people's programs hold them: none is renamed or removed."""
     assert set(PUBLISHED_CODES[name].split()) <= set(vocabulary(name))
 
 
+# By goal: how many of its targets have a number, and the last one with a letter
 SDG = re.findall(r"(\d+)(\w?)", "5b 5c 9d 7c 6c 6b 3b 10b 5c 7c 7c 8c 3b 7c 9c 10b 19")
-"""The goals' targets, by goal: how many have a number, and the last one with a letter."""
 
 
 def names_a_source(source: str) -> bool:
     goal, _dot, target = source.removeprefix("SDG ").partition(".")
-    if not target:
-        return bool(re.fullmatch(r"ISIC \d\d(\d\d)?", source))
-    numbered, last = SDG[int(goal) - 1]
-    return 0 < int(target) <= int(numbered) if target.isdecimal() else "a" <= target <= last
+    numbered, last = SDG[int(goal) - 1] if target else ("0", "")
+    if target.isdecimal():
+        return 0 < int(target) <= int(numbered)
+    return "a" <= target <= last or bool(re.fullmatch(r"ISIC \d\d(\d\d)?", source))
 
 
 RELATIONS = [("near_topics", "need", {0.25, 0.5}), ("answers", "challenge", {0.25, 0.5, 1.0})]
@@ -491,12 +489,11 @@ RELATIONS = [("near_topics", "need", {0.25, 0.5}), ("answers", "challenge", {0.2
 def test_relations_of_topics_use_known_codes_and_name_their_sources(
     rows: str, of: str, levels: set[float]
 ) -> None:
-    table = lists.near_topics() if of == "need" else lists.challenge_answers()
+    table = getattr(lists, rows if of == "need" else "challenge_answers")()
     assert table.keys() == vocabulary("topics" if of == "need" else "challenges").keys()
     for code, offers in table.items():
         assert code not in offers and offers.keys() <= vocabulary("topics").keys()
         assert 2 <= len(offers) <= 5 and set(offers.values()) <= levels, code
-    entries = json.loads(lists.FILE.read_text(encoding="utf-8"))[rows]
+    for row in (entries := json.loads(lists.FILE.read_text(encoding="utf-8"))[rows]):
+        assert row["reason"] and row["sources"] and all(map(names_a_source, row["sources"])), row
     assert sum(map(len, table.values())) == sum(1 + ("back" in row) for row in entries)
-    assert all(row["reason"] and row["sources"] for row in entries)
-    assert all(names_a_source(source) for row in entries for source in row["sources"])

@@ -23,7 +23,7 @@ _LEVEL: Mapping[str, float] = MappingProxyType(
 _UNIT: Mapping[str, float] = MappingProxyType(
     {
         **dict.fromkeys(FACET_NAMES, 1.0),
-        "needs_offers": 3.0,
+        "needs_offers": 3.1,
         "sectors": 1.5,
         "themes": 1.25,
         "institutions": 0.4,

@@ -396,7 +396,7 @@ def _partner_requested_recipients(event: Event) -> list[Notification]:
 def _partner_requested(notification: Notification) -> MessageText:
     own, named = (name_of(notification.payload[side]) for side in ("own", "named"))
     return MessageText(
-        f"{own} would like to meet {named}",
+        "A community would like to meet another",
         (
             f"{own} asks to be suggested to {named}.",
             "Accept it or decline it; who asked reads an answer on a fixed day, and the community "

@@ -257,16 +257,19 @@ def test_overview_counts_partnerships_to_confirm(staff: Client) -> None:
     assert url("staff_claims") in html
 
 
+MISSING = ["ties", "readiness"]
+
+
 @pytest.mark.parametrize("are_alike", [True, False])
 def test_caveat_that_both_sides_share_is_there_once(
     suggestion: Suggestion, staff: Client, are_alike: bool
 ) -> None:
     Suggestion.objects.filter(pk=suggestion.pk).update(
-        a_reasons={"caveat": "coverage", "missing": ["x"]},
-        b_reasons={"caveat": "coverage", "missing": ["x"] if are_alike else ["x", "y"]},
+        a_reasons={"caveat": "coverage", "missing": ["ties"]},
+        b_reasons={"caveat": "coverage", "missing": ["ties"] if are_alike else MISSING},
     )
     html = staff.get(url("staff_suggestion", suggestion.pk)).text
-    assert html.count("One caveat") == (1 if are_alike else 2)
+    assert html.count("Before you decide") == (1 if are_alike else 2)
 
 
 def test_run_is_asked_for_and_followed(staff: Client) -> None:

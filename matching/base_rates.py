@@ -38,6 +38,10 @@ SMALL_SAMPLE = 128  # the same where there are more choosers than _MANY
 _MANY = 4_096
 BEST = 0.02  # share of candidates that are "the best of them"
 LEAST_REACH = 0.15
+BROUGHT_NOTHING = 2.0
+"""So many more candidates who bring nothing are counted into the typical: where hardly anybody is
+registered yet, the only ones there are would otherwise be typical, and bring no lift at all.
+"""
 FEW = 32  # candidates in the sample; with fewer, the whole sample says how far one can get
 _QUARTER = 0.25
 _QUANTUM = 2.0**-20  # rates are multiples of it, so that sums in another order give the same rates
@@ -248,14 +252,14 @@ class _Computation:
         )
 
     def _means(self, number: int, known: Float64) -> Float64:
-        """(n,) τ, exactly: a mean of dot products is a dot product with the mean row."""
+        """(n,) τ: a mean of dot products is a dot product with the mean row."""
         seeker, offered = self.seekers[number].seeker, self.counterparts[number].offered
         sums = self.allowed @ (self.cells @ offered.astype(np.float64))  # (groups, depth)
         means = np.empty(self.count)
         for at in range(0, self.count, _CHUNK):
             part = slice(at, at + _CHUNK)
             np.vecdot(seeker[part].astype(np.float64), sums[self.group[part]], out=means[part])
-        return means / np.maximum(known, 1)
+        return means / (known + BROUGHT_NOTHING)
 
     def _by_sample(
         self, part: Part, number: int, known: Float64

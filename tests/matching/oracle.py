@@ -248,7 +248,7 @@ def rate(values: list[Similarity], stated: bool) -> tuple[float, float, float]:
     best, quarter = known[-1], known[math.ceil(len(known) / 4) - 1]
     if values[0][0] in FEASIBILITY:
         return 1.0, -best, quarter - best if stated else 0.0
-    typical = sum(known) / len(known)
+    typical = sum(known) / (len(known) + 2)  # two more who bring nothing
     few = math.ceil(0.02 * len(known))
     reach = max(sum(known[-few:]) / few - typical, (best - typical) / 2, 0.15)
     return 1 / reach, -typical / reach, (quarter - typical) / reach if stated else 0.0

@@ -166,7 +166,10 @@ def at(name: str, *args: object) -> str:
 
 def look_at_empty_pages(walk: Walk) -> None:
     """Before anything is suggested, every page says what comes next."""
-    for name, words in (("suggestions", "No suggestions yet."), ("partnerships", "None yet.")):
+    for name, words in (
+        ("suggestions", "Why there is no suggestion now"),
+        ("partnerships", "None yet."),
+    ):
         assert walk.chair.shows(at(name, walk.here.pk), words)
         walk.album.keep(walk.chair, f"empty-{name}")
     for name, words in (
@@ -184,7 +187,7 @@ def committee_reads_compares_and_votes(walk: Walk) -> None:
     sees(member, "to read; your chair answers.")
     album.keep(member, "member-dashboard")
     follow(member, "See the suggestions")
-    sees(member, THERE, "wait for your vote", f"What {HERE} gains", f"What {THERE} gains")
+    sees(member, THERE, "wait for your vote", "What you gain", f"What {THERE} gains")
     assert member.page.get_by_role("button", name="We are interested").count() == 0, (
         "a member does not answer"
     )

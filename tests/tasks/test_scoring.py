@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -93,8 +94,10 @@ def test_run_notifies_both_sides_of_each_promising_pair(
 
 
 def test_publishing_a_profile_suggests_pairs_and_notifies_both_sides(
-    world: list[Community], drain: Callable[[], int]
+    world: list[Community], drain: Callable[[], int], settings: Any
 ) -> None:
+    # Room for a newcomer beside everybody who is suggested already
+    settings.SUGGESTIONS = settings.SUGGESTIONS | {"places_least": 20, "places_most": 20}
     newcomer = world[-1]
     Profile.objects.filter(community=newcomer).update(status=Profile.Status.PAUSED)
     with transaction.atomic():

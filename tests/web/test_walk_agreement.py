@@ -172,13 +172,10 @@ def look_at_empty_pages(walk: Walk) -> None:
     ):
         assert walk.chair.shows(at(name, walk.here.pk), words)
         walk.album.keep(walk.chair, f"empty-{name}")
-    for name, words in (
-        ("staff_introductions", "No open introductions."),
-        ("staff_agreements", "No draft is open."),
-        ("staff_partnerships", "begin when"),
-    ):
-        assert walk.curator.shows(at(name), words)
-        walk.album.keep(walk.curator, f"empty-{name}")
+    nothing = {"introductions": "No open introductions.", "agreements": "No draft is open."}
+    for name, words in (nothing | {"partnerships": "begin when"}).items():
+        assert walk.curator.shows(at(f"staff_{name}"), words)
+        walk.album.keep(walk.curator, f"empty-staff_{name}")
 
 
 def committee_reads_compares_and_votes(walk: Walk) -> None:
@@ -188,9 +185,8 @@ def committee_reads_compares_and_votes(walk: Walk) -> None:
     album.keep(member, "member-dashboard")
     follow(member, "See the suggestions")
     sees(member, THERE, "wait for your vote", "What you gain", f"What {THERE} gains")
-    assert member.page.get_by_role("button", name="We are interested").count() == 0, (
-        "a member does not answer"
-    )
+    # A member does not answer
+    assert member.page.get_by_role("button", name="We are interested").count() == 0
     album.keep(member, "member-queue")
     for box in member.page.get_by_role("checkbox", name="Compare").all()[:2]:
         box.check()

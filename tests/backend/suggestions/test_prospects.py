@@ -219,6 +219,7 @@ class TestStanding:
 
     def test_one_sentence_for_all_else_and_for_everybody(self, world: World) -> None:
         scored(world)
+        Suggestion.objects.all().delete()
         assert OTHERS in words(world)
         assert OTHERS in words(world, "chair")
         Profile.objects.filter(community=world.b).update(status="paused")

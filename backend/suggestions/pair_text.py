@@ -54,7 +54,7 @@ from backend.suggestions.sides import Fit
 
 FEW_HOURS = 2.0
 SURE_HINT = 0.25  # a tie's similarity above which the heritage is more common than on average
-MOST_ITEMS, MOST_OF_A_KIND, MOST_IN_COMMON = 5, 2, 5
+MOST_ITEMS, MOST_OF_A_KIND, MOST_GAINS, MOST_IN_COMMON = 5, 2, 5, 5
 
 # Who reads: the people of the first side, those of both, or staff. Counts rest on a side's own
 # wishes: they are for its own people and for staff.
@@ -217,7 +217,7 @@ class _Voice:
         )
         labels = [in_sentence(facet, str(FACET_LABELS[facet])) for facet in ignored]
         return SideStatements(
-            tuple(self.gains()),
+            tuple(self.gains())[:MOST_GAINS],
             caveat,
             own,
             other,

@@ -190,12 +190,10 @@ class _Places:
         self._country, self.countries = _numbers(countries)
         self._region, self.regions = _numbers(regions)
 
-    def accepted(self, record: ProfileRecord, barred: Collection[str]) -> BoolArray:
-        """(places,) bool: those that ``_place_objections`` and a bar ("*": any) do not refuse."""
+    def accepted(self, record: ProfileRecord) -> BoolArray:
+        """(places,) bool: those that ``_place_objections`` do not refuse."""
         sought = record.sought
-        refused = {record.country, *sought.excluded_countries, *_closed(record), *barred}
-        if "*" in refused:
-            return np.zeros(len(self.countries), dtype=np.bool_)
+        refused = {record.country, *sought.excluded_countries, *_closed(record)}
         accepted = ~self._country_in(refused)
         if sought.countries or sought.regions:
             wanted = self._country_in(sought.countries)
@@ -240,7 +238,7 @@ def _rules(
     for at, record in enumerate(records):
         wish = _place_wish(record)
         if wish not in accepted:
-            accepted[wish] = table.accepted(record, ())
+            accepted[wish] = table.accepted(record)
         accepts[at] = accepted[wish]
     count = len(records)
     countries = {
@@ -326,11 +324,10 @@ class Groups:
 class OwnWishes:
     """A chooser's candidates among the communities of a snapshot: those that its own wishes and
     public facts allow (country, size, partners it has), whatever the others wish, answered or have
-    room for.
+    room for, and whatever staff bar: no count tells that there is such a rule.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._barred = snapshot.barred_countries
         self._counterparts = {"left": _Seen.of(snapshot.right), "right": _Seen.of(snapshot.left)}
 
     def groups(self, choosers: Sequence[ProfileRecord], side: str) -> Groups:
@@ -351,7 +348,7 @@ class OwnWishes:
         for at, record in enumerate(wishes):
             key = _place_wish(record)
             if key not in takes:
-                takes[key] = self._takes(record, side, seen)[seen.place[kinds]]
+                takes[key] = seen.places.accepted(record)[seen.place[kinds]]
             allowed[at] = takes[key] & seen.within(record.sought, kinds)
         return Groups(of_chooser, allowed, cell)
 
@@ -359,15 +356,6 @@ class OwnWishes:
         """(counterparts,) bool: which are candidates of one chooser."""
         groups = self.groups([record], side)
         return np.asarray(groups.allowed[0, groups.cell])
-
-    def _takes(self, record: ProfileRecord, side: str, seen: _Seen) -> BoolArray:
-        mine = {record.country, "*"}
-        barred = (
-            {right for left, right in self._barred if left in mine}
-            if side == "left"
-            else {left for left, right in self._barred if right == record.country}
-        )
-        return seen.places.accepted(record, barred)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,13 +91,7 @@ class Oracle:
         return self.rates_of[i.id]
 
     def own_wishes_allow(self, i: ProfileRecord, j: ProfileRecord) -> bool:
-        left, right = (i, j) if i.country == "US" else (j, i)
-        barred = {(left.country, right.country), ("*", right.country)}
-        return (
-            i.country != j.country
-            and not barred & self.snapshot.barred_countries
-            and wanted(replace(i, available=True), j)
-        )
+        return i.country != j.country and wanted(replace(i, available=True), j)
 
     def has(self, i: ProfileRecord) -> list[bool]:
         """Whether i has the data to choose by each part."""

@@ -285,7 +285,9 @@ def test_the_strongest_caveat(
 
 
 def test_an_item_says_how_many_candidates_bring_it() -> None:
-    """Candidates are those of the chooser's own wishes: France is not wanted."""
+    """Candidates are those of the chooser's own wishes: France is not wanted. Staff's rules, pauses
+    and bars of single pairs change no count.
+    """
     offering = frozenset({"water"})
     world = Snapshot(
         left=(

@@ -86,18 +86,12 @@ class ProspectsOfSide:
         self.weights = engine.weights
         snapshot = engine.snapshot
         mine, others = (
-            (snapshot.left, snapshot.right)
-            if side == "left"
-            else (
-                snapshot.right,
-                snapshot.left,
-            )
+            (snapshot.left, snapshot.right) if side == "left" else (snapshot.right, snapshot.left)
         )
         self.records: Sequence[ProfileRecord] = mine
         self.others: Sequence[ProfileRecord] = others
         self.at = {record.id: row for row, record in enumerate(mine)}
-        # Barred jurisdictions are rules of staff, which no count may tell
-        self._wishes = OwnWishes(dataclasses.replace(snapshot, barred_countries=frozenset()))
+        self._wishes = OwnWishes(snapshot)
         self._engine = engine
 
     def of(self, community_id: int) -> Prospects:

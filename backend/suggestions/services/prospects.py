@@ -73,7 +73,6 @@ class NearCommunity:
     """A candidate just below the threshold of the community's own fit."""
 
     community: Community
-    preference: float
     needs: tuple[str, ...]
 
 
@@ -240,7 +239,7 @@ def _causes_of_prospects(found: Mapping[str, Any]) -> Iterator[Cause]:
         yield Cause("languages", figures)
     if candidates and found["reaching"] <= _FEW_REACHING:
         figures = {"reaching": found["reaching"], "candidates": candidates}
-        yield Cause("threshold", figures | {"threshold": settings.SUGGESTIONS["promising"]})
+        yield Cause("threshold", figures)
 
 
 def _coverage_floor() -> float:
@@ -281,7 +280,7 @@ def _nearest(own: Community) -> Iterator[NearCommunity]:
         if near["community_id"] in known and near["community_id"] not in listed
     ]
     for near in shown[:SHOWN_NEAREST]:
-        yield NearCommunity(known[near["community_id"]], near["preference"], tuple(near["needs"]))
+        yield NearCommunity(known[near["community_id"]], tuple(near["needs"]))
 
 
 def _version_effect(own: Community) -> VersionEffect | None:

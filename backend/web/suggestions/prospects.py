@@ -59,9 +59,7 @@ def _number(value: Any) -> str:
 def _by_hand(figures: Mapping[str, Any]) -> str:
     if figures["threshold"] is None:
         return _("Staff release each suggestion by hand at present.")
-    return _("Staff release suggestions with a fit below %(threshold)s by hand at present.") % {
-        "threshold": percent(figures["threshold"])
-    }
+    return _("Staff release suggestions of a lower fit by hand at present.")
 
 
 def _coverage(figures: Mapping[str, Any]) -> str:
@@ -126,11 +124,10 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "languages": _languages,
     "threshold": lambda figures: (
         _(
-            "Candidates whose fit for you reaches the %(threshold)s that a suggestion asks for: "
-            "%(reaching)s of %(candidates)s. The other side's own fit must reach it too."
+            "Candidates whose fit for you reaches what a suggestion asks for: %(reaching)s of "
+            "%(candidates)s. The other side's own fit must reach it too."
         )
         % {
-            "threshold": percent(figures["threshold"]),
             "reaching": _number(figures["reaching"]),
             "candidates": _number(figures["candidates"]),
         }

@@ -224,7 +224,6 @@ class CauseSerializer(serializers.Serializer):
 
 class NearCommunitySerializer(serializers.Serializer):
     community = CommunityNameSerializer()
-    preference = serializers.FloatField(help_text="Fit for your community, by public facts")
     needs = serializers.ListField(child=serializers.CharField(), help_text="Yours that it offers")
 
 

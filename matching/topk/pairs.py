@@ -13,16 +13,17 @@ import copy
 import math
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-
-# The public product of a matrix costs more in checks than a list's sums cost
-from scipy.sparse._sparsetools import csr_matvec
+import scipy
 
 from matching.reciprocal import fuse, logistic
 from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Float64Array = npt.NDArray[np.float64]
 Int32Array = npt.NDArray[np.int32]
@@ -33,31 +34,15 @@ _GATHERED = 512  # rows looked through at once for what is not zero
 
 
 class SparseRows:
-    """What is not zero of a view's smaller side, both directions one after the other in each row:
-    enough for the sums of all pairs."""
+    """What is not zero of a view's smaller side, in both directions: enough for the sums of all
+    pairs."""
 
     def __init__(self, view: PairProblem) -> None:
         self.of_left = len(view.left_ids) < len(view.right_ids)
         self.view, self.directions = view, (view.left_to_right, view.right_to_left)
-        sides = [f.gain_left if self.of_left else f.gain_right for f in self.directions]
-        self.first_depth, self.depth = sides[0].shape[1], sides[0].shape[1] + sides[1].shape[1]
-        count = len(sides[0])
-        ends = np.zeros(2 * count + 1, dtype=np.int32)
-        chunks = range(0, count, _GATHERED)
-        for at in chunks:
-            for number, side in enumerate(sides):
-                found = np.count_nonzero(side[at : at + _GATHERED], axis=1)
-                ends[2 * at + 1 + number :][: 2 * len(found) : 2] = found
-        np.cumsum(ends, out=ends)
-        # Where each row begins, where its second direction does, where it ends
-        self.bounds = np.stack([ends[:-1:2], ends[1::2], ends[2::2]], axis=1)
-        self.where, self.values = np.empty(ends[-1], dtype=np.int32), np.empty(ends[-1])
-        for at in chunks:
-            together = np.concatenate([side[at : at + _GATHERED] for side in sides], axis=1)
-            found = np.flatnonzero(together)
-            here = slice(int(ends[2 * at]), int(ends[2 * at]) + len(found))
-            self.where[here] = found % self.depth
-            self.values[here] = together.reshape(-1)[found]
+        self.sparse = tuple(
+            _sparse(f.gain_left if self.of_left else f.gain_right) for f in self.directions
+        )
 
     def exchanged(self, view: PairProblem) -> SparseRows:
         """The same for the view with the sides exchanged."""
@@ -68,44 +53,58 @@ class SparseRows:
 
     def gains(self, rows: IntArray, cols: IntArray) -> tuple[Float64Array, Float64Array]:
         """(r, c) of both directions: each of the view's rows (r,) with its own columns (r, c)."""
-        first, second = (self._of_left if self.of_left else self._of_right)(rows, cols)
+        found = [
+            _of_left(sparse, factors.gain_right, rows, cols)
+            if self.of_left
+            else _of_right(sparse, factors.gain_left, rows, cols)
+            for sparse, factors in zip(self.sparse, self.directions, strict=True)
+        ]
         as_seen = self.directions[0] is self.view.left_to_right
-        return (first, second) if as_seen else (second, first)
+        return (found[0], found[1]) if as_seen else (found[1], found[0])
 
-    def _of_left(self, rows: IntArray, cols: IntArray) -> Float64Array:
-        sums = np.zeros((2, *cols.shape))
-        rights = [factors.gain_right for factors in self.directions]
-        for number, (row, others) in enumerate(zip(rows.tolist(), cols, strict=True)):
-            start, middle, stop = self.bounds[row].tolist()
-            parts = ((start, middle, 0), (middle, stop, self.first_depth))
-            for out, right, (first, last, before) in zip(sums, rights, parts, strict=True):
-                if first < last:
-                    where = self.where[first:last] - before
-                    theirs = right.take(others, axis=0).take(where, axis=1)
-                    products = self.values[first:last, None] * theirs.T
-                    # Unlike a sum it is certain to go from the first to the last
-                    out[number] = np.add.accumulate(products, axis=0, out=products)[-1]
-        return sums
 
-    def _of_right(self, rows: IntArray, cols: IntArray) -> Float64Array:
-        lefts = [factors.gain_left for factors in self.directions]
-        each = cols.shape[1]
-        # A row of sums for each stretch from one bound to the next. From the end of a counterpart
-        # to the beginning of one that comes earlier nothing is summed.
-        order = np.argsort(-cols, axis=1, kind="stable")
-        bounds = self.bounds[np.take_along_axis(cols, order, axis=1)].reshape(len(rows), 3 * each)
-        sums = np.zeros((len(rows), 3 * each))
-        for at in range(0, len(rows), _ROWS):
-            part = slice(at, at + _ROWS)
-            mine = np.concatenate([left.take(rows[part], axis=0) for left in lefts], axis=1)
-            for ends, row, out in zip(
-                bounds[part], mine.astype(np.float64), sums[part], strict=True
-            ):
-                csr_matvec(len(out) - 1, self.depth, ends, self.where, self.values, row, out)
-        found = np.empty((2, *cols.shape))
-        for number in (0, 1):
-            np.put_along_axis(found[number], order, sums[:, number::3], axis=1)
-        return found
+def _sparse(factors: FloatArray) -> csr_array:
+    """Filled a few rows at a time into arrays of full length, to avoid a second copy."""
+    depth = factors.shape[1]
+    starts = np.zeros(len(factors) + 1, dtype=np.int32)
+    for at in range(0, len(factors), _GATHERED):
+        part = factors[at : at + _GATHERED]
+        starts[at + 1 : at + 1 + len(part)] = np.count_nonzero(part, axis=1)
+    np.cumsum(starts, out=starts)
+    where, values = np.empty(starts[-1], dtype=np.int32), np.empty(starts[-1])
+    for at in range(0, len(factors), _GATHERED):
+        part = factors[at : at + _GATHERED].reshape(-1)
+        found = np.flatnonzero(part)
+        here = slice(starts[at], starts[at] + len(found))
+        where[here], values[here] = found % depth, part[found]
+    return scipy.sparse.csr_array((values, where, starts), shape=factors.shape)
+
+
+def _of_left(left: csr_array, right: FloatArray, rows: IntArray, cols: IntArray) -> Float64Array:
+    """(r, c) by the sparse rows of the left side."""
+    sums = np.zeros(cols.shape)
+    for out, row, others in zip(sums, rows.tolist(), cols, strict=True):
+        stored = slice(left.indptr[row], left.indptr[row + 1])
+        if stored.start < stored.stop:
+            theirs = right.take(others, axis=0).take(left.indices[stored], axis=1)
+            products = left.data[stored, None] * theirs.T
+            # Unlike a sum it is certain to go from the first to the last
+            out[:] = np.add.accumulate(products, axis=0, out=products)[-1]
+    return sums
+
+
+def _of_right(right: csr_array, left: FloatArray, rows: IntArray, cols: IntArray) -> Float64Array:
+    """(r, c) by the sparse rows of the right side."""
+    found = np.empty(cols.shape)
+    depth, each = left.shape[1], cols.shape[1]
+    for at in range(0, len(rows), _ROWS):
+        part = slice(at, at + _ROWS)
+        ones = left.take(rows[part], axis=0)
+        theirs = right[cols[part].ravel()]
+        begins = np.repeat(np.arange(len(ones), dtype=np.int32) * np.int32(depth), each)
+        where = theirs.indices + np.repeat(begins, np.diff(theirs.indptr))
+        found[part] = _sums(theirs.data, where, theirs.indptr, ones).reshape(-1, each)
+    return found
 
 
 def gains(factors: Factors, rows: IntArray, cols: IntArray) -> Float64Array:
@@ -121,18 +120,14 @@ def gains(factors: Factors, rows: IntArray, cols: IntArray) -> Float64Array:
     return found
 
 
-def _sums(values: FloatArray, where: IntArray, starts: IntArray, dense: FloatArray) -> Float64Array:
+def _sums(
+    values: FloatArray, where: npt.NDArray[Any], starts: npt.NDArray[Any], dense: FloatArray
+) -> Float64Array:
     """Products of each run of ``values``, from ``starts``, with ``dense`` at ``where``."""
-    sums = np.zeros(len(starts) - 1)
-    csr_matvec(
-        len(sums),
-        dense.size,
-        starts.astype(np.int32),
-        where.astype(np.int32),
-        values.astype(np.float64),
-        dense.reshape(-1).astype(np.float64),
-        sums,
+    runs = scipy.sparse.csr_array(
+        (values.astype(np.float64, copy=False), where, starts), shape=(len(starts) - 1, dense.size)
     )
+    sums: Float64Array = runs @ dense.reshape(-1).astype(np.float64)
     return sums
 
 

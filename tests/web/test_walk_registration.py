@@ -112,12 +112,12 @@ def closed_connections(browser: Browser, service: WholeService) -> Iterator[None
 
 
 def make_world() -> None:
-    make_communities(home=4, abroad=6)
-    partner = CommunityFactory(
-        name="Partnerport",
-        published=True,
-        published__document=document(needs_offers={"needs": OFFERS, "offers": NEEDS}),
+    # So few abroad that Partnerport has places left for those who register
+    make_communities(home=4, abroad=2)
+    answers = document(
+        needs_offers={"needs": OFFERS, "offers": NEEDS}, capacity={"open_introductions": 3}
     )
+    partner = CommunityFactory(name="Partnerport", published=True, published__document=answers)
     CommunityRoleFactory(community=partner, user=UserFactory(email=PARTNER, name="Pat Partner"))
     for address in STAFF:
         UserFactory(email=address, curator=True)

@@ -97,9 +97,10 @@ def _for_asker(
 
 def _suggested(community_id: int, requests: Iterable[PartnerRequest]) -> dict[int, int]:
     """Request → the suggestion of the two that was shown to both sides since then, however it came
-    about and whatever has become of it.
+    about and whatever has become of it. Where the same was named twice, it belongs to the last
+    request before it.
     """
-    of_pair = {request.named_id: request for request in requests}
+    in_order = sorted(requests, key=lambda request: (request.asked_at, request.pk))
     shown = (
         Suggestion.objects.of_community(community_id)
         .filter(released_at__isnull=False)
@@ -108,9 +109,11 @@ def _suggested(community_id: int, requests: Iterable[PartnerRequest]) -> dict[in
     )
     found = {}
     for pk, a, b, released_at in shown:
-        request = of_pair.get(b if a == community_id else a)
-        if request is not None and released_at and released_at >= request.asked_at:
-            found[request.pk] = pk
+        named_id = b if a == community_id else a
+        for request in reversed(in_order):
+            if request.named_id == named_id and released_at and released_at >= request.asked_at:
+                found[request.pk] = pk
+                break
     return found
 
 
@@ -224,7 +227,8 @@ def _require_free(own: Community, named: Community) -> None:
         pair is not None and pair.block_reason == Pair.BlockReason.PARTNERS
     ):
         raise WrongState(_("You are partners already."), code="partners_already")
-    shown = suggestions_of_community(own.pk).filter(pair__in=[pair] if pair else [])
+    # Asked in any case: with one query less it would tell that there is no row of the pair yet
+    shown = suggestions_of_community(own.pk).filter(pair__a_id=sides[0], pair__b_id=sides[1])
     if any(seen_from(row, own.pk).status_for_side in _GOES_ON for row in shown):
         raise WrongState(
             _("They are among your suggestions: answer there."), code="suggested_already"

@@ -13,6 +13,7 @@ import pytest
 from django.core import mail
 from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from backend.accounts.models import User
 from backend.cities.models import Community, Profile
@@ -27,7 +28,7 @@ from backend.common.errors import (
 )
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
-from backend.suggestions.models import Decision, PartnerRequest, Suggestion
+from backend.suggestions.models import Decision, Pair, PartnerRequest, Suggestion
 from backend.suggestions.notices import STANDARD_ANSWER
 from backend.suggestions.services.curation import set_exclusion_rule
 from backend.suggestions.services.partner_requests import (
@@ -126,8 +127,13 @@ class TestAsking:
         with pytest.raises(Conflict) as refused:
             ask(world)
         assert refused.value.code == "asked_before"
-        PartnerRequest.objects.update(answer_at=database_now() - dt.timedelta(days=185))
+        past = {name: database_now() - dt.timedelta(days=185) for name in ("asked_at", "answer_at")}
+        PartnerRequest.objects.update(**past)
         ask_to_meet(by=world.user("official"), community_id=world.a.pk, named_id=world.b.pk)
+        second = PartnerRequest.objects.latest("pk")
+        accept_request(by=world.user("curator"), request_id=second.pk, because="Two ports.")
+        states = [request["state"] for request in asked_of(world)["requests"]]
+        assert states == ["suggested", "answered"], "the suggestion came of the second one"
 
     def test_what_the_community_knows_itself_is_refused_at_once(self, world: World) -> None:
         official = world.user("official")
@@ -267,6 +273,11 @@ class TestDeciding:
 
 def nothing(world: World, request: PartnerRequest) -> None:
     """Nobody decides."""
+
+
+def never_scored(world: World, request: PartnerRequest) -> None:
+    """There is no row of the pair: neither a run nor staff ever looked at it."""
+    Pair.objects.all().delete()
 
 
 def staff_decline(world: World, request: PartnerRequest) -> None:
@@ -410,17 +421,20 @@ class TestBlindness:
     ) -> None:
         address = f"/api/v1/communities/{world.a.pk}/partner-requests/"
         answers = {}
-        for against in (nothing, *AGAINST[1:]):
+        client = world.client("official")
+        client.get(address)  # its session is read from the cache from now on
+        for against in (nothing, never_scored, *AGAINST[1:]):
             with transaction.atomic():
                 against(world, PartnerRequest())
-                response = world.client("official").post(
-                    address, {"named_id": world.b.pk}, content_type="application/json"
-                )
+                with CaptureQueriesContext(connection) as queries:
+                    response = client.post(
+                        address, {"named_id": world.b.pk}, content_type="application/json"
+                    )
                 body = re.sub(r'"\w+_at":"[^"]*"', "", response.content.decode())
-                answers[against.__name__] = response.status_code, body
+                answers[against.__name__] = response.status_code, body, len(queries)
                 transaction.set_rollback(True)
         for cause, answer in answers.items():
-            assert answer == (201, answers["nothing"][1]), cause
+            assert answer == (201, *answers["nothing"][1:]), cause
 
     def test_the_named_community_sees_nothing_of_it(self, world: World) -> None:
         def seen() -> dict[str, Any]:

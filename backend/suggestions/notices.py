@@ -24,7 +24,7 @@ from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair, SetAsideVote, Suggestion
 from backend.suggestions.pair_text import pair_text
-from backend.suggestions.queries import in_order
+from backend.suggestions.queries import between_seekers, in_order
 from backend.suggestions.sides import SuggestionSide, side_of
 
 MOST_NAMED = 5  # suggestions that one message names
@@ -52,7 +52,7 @@ def _new_suggestions_recipients(event: Event) -> list[Notification]:
     named = {int(community_id): ids for community_id, ids in event.payload["communities"].items()}
     wanted = {pk for ids in named.values() for pk in ids}
     released = set(
-        Suggestion.objects.visible_to_communities()
+        between_seekers(Suggestion.objects.visible_to_communities())
         .filter(pk__in=wanted)
         .values_list("pk", flat=True)
     )

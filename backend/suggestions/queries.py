@@ -198,6 +198,14 @@ def _seen_by(community_id: int) -> QuerySet[Suggestion]:
     )
 
 
+def between_seekers(suggestions: QuerySet[Suggestion]) -> QuerySet[Suggestion]:
+    """Without those of a community that seeks no partner any more, which its public page says:
+    nobody can answer them. Mutual interest stays.
+    """
+    gone = Q(pair__a__profile__status__in=GONE) | Q(pair__b__profile__status__in=GONE)
+    return suggestions.exclude(gone & ~Q(status__in=_ADVANCED))
+
+
 def visible_suggestions(reader: Reader) -> QuerySet[Suggestion]:
     """The rows behind ``suggestions_for``, to be shown through ``seen_from``. Raises NotVisible."""
     return suggestions_of_community(reader.require(Verb.READ, Resource.SUGGESTION))

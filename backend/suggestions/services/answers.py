@@ -31,7 +31,7 @@ from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import has_room, lock_communities, over_before, require_room
 from backend.suggestions.models import Decision, Pair, Suggestion
-from backend.suggestions.queries import GONE, require_offered
+from backend.suggestions.queries import GONE, between_seekers, require_offered
 from backend.suggestions.services.reviews import require_quorum
 from backend.suggestions.sides import (
     SuggestionSide,
@@ -341,7 +341,7 @@ def remind_of_expiry() -> int:
     declined in secret is reminded of too.
     """
     now = database_now()
-    due = Suggestion.objects.visible_to_communities().filter(
+    due = between_seekers(Suggestion.objects.visible_to_communities()).filter(
         reminded_at__isnull=True,
         expires_at__gt=now,
         expires_at__lte=now + dt.timedelta(days=settings.SUGGESTIONS["remind_days"]),

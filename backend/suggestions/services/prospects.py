@@ -29,7 +29,12 @@ from backend.suggestions.eligibility import (
     pairs_being_introduced,
 )
 from backend.suggestions.models import Pair, ReleasePolicy, StoredProspects, Suggestion
-from backend.suggestions.queries import GONE, status_for_side, suggestions_of_community
+from backend.suggestions.queries import (
+    GONE,
+    between_seekers,
+    status_for_side,
+    suggestions_of_community,
+)
 from backend.suggestions.scoring.coverage import coverage_outlook
 from backend.suggestions.scoring.prospects import WISHES, ProspectsOfSide
 from backend.suggestions.scoring.records import is_overdue
@@ -103,9 +108,10 @@ def open_counts(community_id: int | None = None) -> Counter[int]:
     alone.
     """
     now, counts = database_now(), Counter[int]()
-    rows = Suggestion.objects.visible_to_communities().select_related("pair")
+    visible = Suggestion.objects.visible_to_communities()
     if community_id is not None:
-        rows = rows.of_community(community_id)
+        visible = visible.of_community(community_id)
+    rows = between_seekers(visible).select_related("pair")
     columns = ("status", "a_state", "b_state", "expires_at", "pair__a_id", "pair__b_id")
     for suggestion in rows.only(*columns).iterator(chunk_size=5_000):
         for side in sides_of(suggestion):

@@ -200,6 +200,16 @@ class TestStanding:
             SuggestionFactory(pair__a=world.a, pair__b=other)
         assert standing(world)["is_few"] is False
 
+    def test_what_nobody_can_answer_any_more_does_not_go_on(self, world: World) -> None:
+        for status in ("published", "fulfilled", "withdrawn"):
+            other = CommunityFactory(country_code="MX", published=True)
+            SuggestionFactory(pair__a=world.a, pair__b=other)
+            Profile.objects.filter(community=other).update(status=status)
+        assert (standing(world)["open"], standing(world)["is_few"]) == (1, True)
+        assert "Why there are not more" in words(world)
+        Profile.objects.filter(community=world.a).update(status="fulfilled")
+        assert (standing(world)["open"], codes(world)[0]) == (0, "not_seeking")
+
     def test_wishes_and_languages_are_told_with_what_would_change(self, world: World) -> None:
         publish(
             world.a,

@@ -12,10 +12,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.cities.models import Profile
 from backend.common.errors import DomainError, Gone, NotVisible, WrongState
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Pair, Suggestion
-from backend.suggestions.services import answer_suggestion, expire_suggestions, hold, release
+from backend.suggestions.services import (
+    answer_suggestion,
+    expire_suggestions,
+    hold,
+    release,
+    remind_of_expiry,
+)
 from backend.suggestions.states import SIDE_TRANSITIONS, SUGGESTION_TRANSITIONS
 from tests.actors import SIGNED_IN, World, make_world
 from tests.factories import SuggestionFactory
@@ -184,3 +191,13 @@ def test_answer_after_the_time_is_refused_before_anybody_swept() -> None:
             community_id=world.a.pk,
             choice="interested",
         )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("gone", ["a", "b"])
+def test_nobody_is_reminded_of_what_nobody_can_answer(world: World, gone: str) -> None:
+    world.released(expires_at=timezone.now() + dt.timedelta(days=1))
+    Profile.objects.filter(community=getattr(world, gone)).update(status="fulfilled")
+    assert remind_of_expiry() == 0
+    Profile.objects.filter(community=getattr(world, gone)).update(status="published")
+    assert remind_of_expiry() == 2

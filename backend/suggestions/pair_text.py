@@ -449,7 +449,7 @@ class SideText:
     letter: str  # "a" or "b": its colour
     fit: Fit
     said: SideStatements
-    needs_met: int
+    needs_met: int  # of its needs, how many the other offers, also those that no sentence names
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,14 +478,12 @@ def pair_text(
     hours = shared_hours(a.facts.timezone, b.facts.timezone, day)
     found = pair_statements(a, b, hours, read_by)
     sides = (
-        SideText(fit.community, letter, fit, said, _met(said))
-        for fit, letter, said in zip((first, second), "ab", found.sides, strict=True)
+        SideText(fit.community, letter, fit, said, len(me.facts.needs & them.facts.offers))
+        for fit, letter, said, me, them in zip(
+            (first, second), "ab", found.sides, (a, b), (b, a), strict=True
+        )
     )
     return PairText(read_by, (next(sides), next(sides)), found.in_common, found.possible)
-
-
-def _met(said: SideStatements) -> int:
-    return sum(len(gain.items) for gain in said.gains if gain.code == "needs_met")
 
 
 def text_for_side(view: SuggestionForSide, today: dt.date | None = None) -> PairText:

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 
 from backend.cities.facets import CAVEATS, FACETS, GAINS, IN_COMMON, POSSIBLE, item_label
+from backend.cities.vocabularies import vocabulary
 from backend.suggestions.pair_text import (
     Chooser,
     PairStatements,
     ReadBy,
     Statement,
     pair_statements,
+    pair_text,
 )
 from backend.suggestions.public_facts import (
     Hours,
@@ -26,8 +28,10 @@ from backend.suggestions.public_facts import (
     public_facts,
 )
 from backend.suggestions.scoring.records import Commitments, community_record
+from backend.suggestions.services.curation import two_sides
+from backend.suggestions.services.proposals import assess
 from backend.web.suggestions.comparison import facet_rows
-from tests.factories import CommunityFactory
+from tests.factories import CommunityFactory, document
 
 SAVANNAH = PublicFacts(id=1, name="Savannah", country="US")
 BREMEN = PublicFacts(id=2, name="Bremen", country="DE")
@@ -418,3 +422,24 @@ def test_public_facts_are_what_the_engine_takes_from_the_same_community(db: None
             its = frozenset(its) if isinstance(mine, frozenset) else its
             assert mine == ((its or "")[:2] if name == "climate" else its), name
     assert facts.story == (record.story or "")
+
+
+@pytest.mark.django_db
+def test_all_needs_that_are_met_are_counted_though_a_sentence_names_five() -> None:
+    topics = list(vocabulary("topics"))[:8]
+    sides = [
+        CommunityFactory(
+            country_code=country,
+            published=True,
+            published__document=document(needs_offers=topics_of),
+        )
+        for country, topics_of in (
+            ("US", {"needs": topics, "offers": topics[:2]}),
+            ("DE", {"needs": topics[1:3], "offers": topics}),
+        )
+    ]
+    found = assess(*two_sides(*(side.pk for side in sides)), timezone.now())
+    assert found.fits is not None
+    shown = pair_text(*found.fits, read_by="first")
+    assert [side.needs_met for side in shown.sides] == [8, 1]
+    assert len(shown.sides[0].said.gains[0].items) == 5

@@ -26,7 +26,7 @@ from matching.facets import FACETS
 from matching.facets.part import EncodedPart, Part, Side
 from matching.facets.ties import other
 from matching.features import FeatureBuilder, FeatureMatrix
-from matching.types import BoolArray, IntArray, ProfileRecord, UnseenValueError
+from matching.types import BoolArray, IntArray, ProfileRecord, Snapshot, UnseenValueError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -90,6 +90,17 @@ class BaseRates:
         known: BaseRates = builder.base_rates_
         return known
 
+    def take_over(self, snapshot: Snapshot, left: FeatureMatrix, right: FeatureMatrix) -> None:
+        """Uses what was encoded already, of the sides that are those of the fitted snapshot."""
+        fitted = self.snapshot
+        sides: tuple[tuple[Side, bool, FeatureMatrix], ...] = (
+            ("left", snapshot.right is fitted.right, right),
+            ("right", snapshot.left is fitted.left, left),
+        )
+        for side, is_whole, features in sides:
+            if is_whole and side not in self._known and features.layout == self.builder.layout_:
+                self._known[side] = _Counterparts(self._records(side), features, self._rng)
+
     def of_side(
         self,
         records: Sequence[ProfileRecord],
@@ -132,11 +143,15 @@ class BaseRates:
 
     def _side(self, side: Side) -> _Counterparts:
         if side not in self._known:
-            records = self.snapshot.right if side == "left" else self.snapshot.left
+            records = self._records(side)
             self._known[side] = _Counterparts(
                 records, self.builder.transform(records, other(side)), self._rng
             )
         return self._known[side]
+
+    def _records(self, side: Side) -> Sequence[ProfileRecord]:
+        """The counterparts of a side."""
+        return self.snapshot.right if side == "left" else self.snapshot.left
 
     def _rates(
         self,

@@ -99,6 +99,7 @@ def build_engine(
     for id_ in rows.keys() & cols.keys():
         raise DuplicateIdError(id_, "id", "is on both sides; a community is either left or right")
     base_rates = BaseRates.of(builder)
+    base_rates.take_over(snapshot, left, right)
     rates = _rates(base_rates, snapshot, left, right, earlier)
     preference = Preference(weights).fit(left, right, rates)
     eligibility = Eligibility(snapshot)

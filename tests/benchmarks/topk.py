@@ -137,6 +137,7 @@ def peers(factors: Factors) -> dict[str, Callable[[], object]]:
 def fitted_base_rates(engine: Engine) -> tuple[Rates, Rates]:
     """The base rates of both sides, from nothing but the features."""
     base_rates = BaseRates(engine.builder)
+    base_rates.take_over(engine.snapshot, engine.left, engine.right)
     return (
         base_rates.of_side(engine.snapshot.left, engine.left),
         base_rates.of_side(engine.snapshot.right, engine.right),

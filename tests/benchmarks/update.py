@@ -91,7 +91,9 @@ def edited(record: ProfileRecord, number: int, rng: np.random.Generator) -> Prof
         return codes[int(rng.integers(len(codes)))]
 
     def toggled(field: str, codes: tuple[str, ...]) -> ProfileRecord:
-        return replace(record, **{field: getattr(record, field) ^ {some(codes)}})
+        held, code = getattr(record, field), some(codes)
+        changed = [*(other for other in held if other != code), *([] if code in held else [code])]
+        return replace(record, **{field: type(held)(changed)})
 
     changes = (
         lambda: toggled("offers", words.topics),

@@ -30,8 +30,9 @@ from backend.privacy.data import export_data
 from backend.privacy.erasure import erase_account
 from backend.suggestions import services
 from backend.suggestions.eligibility import unavailable_pairs
-from backend.suggestions.models import Suggestion
+from backend.suggestions.models import PartnerRequest, Suggestion
 from backend.suggestions.services import answer_suggestion, cast_vote, curation, undo_answer
+from backend.suggestions.services.partner_requests import answer_requests, ask_to_meet
 from backend.suggestions.services.partners import answer_partnership
 from backend.suggestions.sides import cooling_end
 from tasks.inline import drain
@@ -69,7 +70,9 @@ def seen_by(scene: TwoSides, letter: str = "b") -> dict[str, Any]:
     client, own, pk = scene.clients[letter], scene.of(letter)["community_id"], scene.suggestion.pk
     one, trail = f"communities/{own}/suggestions/{pk}/", f"communities/{own}/events/"
     queue = f"communities/{own}/suggestions/"
-    api = (queue, f"{queue}counts/", one, trail, "notifications/")
+    orders = (f"{queue}?order={order}" for order in ("needs", "freshness"))
+    wishes = f"{queue}prospects/", f"communities/{own}/partner-requests/"
+    api = (queue, *orders, f"{queue}counts/", one, trail, "notifications/", *wishes)
     seen = {path: plain(client.get(f"/api/v1/{path}")) for path in api}
     if seen[one][0] != 200:
         seen["page"] = plain(client.get(f"/{one}"))
@@ -172,6 +175,18 @@ def end_it(**more: int) -> None:
     services.expire_suggestions()
 
 
+def ask_to_meet_a(scene: TwoSides) -> None:
+    end_it(hours=1)
+    asked = {"community_id": scene.world.b.pk, "named_id": scene.world.a.pk}
+    ask_to_meet(by=scene.official_of_b, **asked)
+    drain()
+
+
+def let_day_come() -> None:
+    PartnerRequest.objects.update(answer_at=database_now())
+    answer_requests()
+
+
 def leave_a(scene: TwoSides) -> None:
     role = CommunityRole.objects.get(user=scene.world.user("official"), community=scene.world.a)
     people.end_role(by=scene.colleague_of_a, community_id=scene.world.a.pk, role_id=role.pk)
@@ -218,6 +233,8 @@ FOLLOWING: dict[str, Callable[[TwoSides], object]] = {
     "over a moment ago": lambda _s: end_it(seconds=30),
     "over for a minute": lambda _s: end_it(seconds=90),
     "over for three minutes": lambda _s: end_it(seconds=180),
+    "B asks to meet A again": lambda s: ask_to_meet_a(s),
+    "B asks to meet A again, and its day comes": lambda s: (ask_to_meet_a(s), let_day_come()),
 }
 
 

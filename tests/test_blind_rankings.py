@@ -34,6 +34,7 @@ from backend.suggestions.services import (
 )
 from backend.suggestions.services.curation import set_exclusion_rule
 from backend.suggestions.services.partners import answer_partnership
+from backend.suggestions.services.prospects import store_prospects
 from tasks.inline import drain
 from tests.factories import (
     CommunityFactory,
@@ -69,11 +70,13 @@ def nightly_run() -> None:
     for index in range(begun.shard_count):
         runs.score_shard(begun.pk, index)
     suggestions_from_ranking.derive_suggestions()
+    store_prospects()
 
 
 def rescore(community_id: int) -> None:
     assert runs.rescore_communities([community_id])
     suggestions_from_ranking.derive_suggestions([community_id])
+    store_prospects([community_id])
 
 
 class Scene:
@@ -129,7 +132,9 @@ class Scene:
         }
         base = f"/api/v1/communities/{self.b_id}"
         seen: dict[str, Any] = {}
-        for path in (f"{base}/suggestions/", f"{base}/suggestions/counts/", f"{base}/events/"):
+        queue = f"{base}/suggestions/"
+        lists = (queue, f"{queue}?order=needs", f"{queue}counts/", f"{queue}prospects/")
+        for path in (*lists, f"{base}/events/"):
             body = json.dumps(self.client_of_b.get(path).json(), sort_keys=True)
             body = re.sub(r'"(?:\w+_at|id|run)": ("[^"]*"|\d+)', "", body)
             # Each world numbers the suggestions that it makes further on.

@@ -5,6 +5,10 @@ mean of those with data), in units of what the best of them bring (ρ). Candidat
 chooser's own wishes and public facts allow, never the answers, pauses or wishes of the others: a
 base rate, or a count such as "3 of 60", then says nothing about anybody else's decisions.
 
+Lifts, and the order of what is named, are read by the counterpart too. So nothing that both sides
+read depends on the countries that the chooser excludes, which it tells nobody: ``as_told``. The
+counts of ``candidates``, which the chooser alone reads, leave those out.
+
 Everything here is a function of one chooser's record and of the counterparts of the snapshot that
 the features were fitted on. So one community can be scored again without the others, and the order
 of edits makes no difference.
@@ -14,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +74,13 @@ class Rates:
     def rows(self, at: IntArray) -> Rates:
         """Some of the choosers."""
         return Rates(self.scale[at], self.offset[at], self.missing[at])
+
+
+def as_told(record: ProfileRecord) -> ProfileRecord:
+    """The record without the wishes that nobody else ever reads: the countries it excludes."""
+    if not record.sought.excluded_countries:
+        return record
+    return replace(record, sought=replace(record.sought, excluded_countries=frozenset()))
 
 
 class BaseRates:
@@ -165,7 +176,7 @@ class BaseRates:
             seekers, counterparts = self._in_one_layout(records, side, counterparts)
         choosers = len(self.snapshot.left if side == "left" else self.snapshot.right)
         sample = counterparts.sample(SAMPLE if choosers <= _MANY else SMALL_SAMPLE)
-        groups = self._wishes.groups(records, side)
+        groups = self._wishes.groups([as_told(record) for record in records], side)
         return _Computation(self.parts, counterparts.parts, sample, groups, seekers).rates()
 
     def _in_one_layout(

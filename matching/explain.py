@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
-from matching.base_rates import BaseRates, Rates
+from matching.base_rates import BaseRates, Rates, as_told
 from matching.facets import FACETS
 from matching.facets.part import Part
 from matching.facets.ties import STRENGTH
@@ -62,7 +63,28 @@ class _Term:
     seeks: bool
     similarity: float | None  # None: one of the two has no data
     lift: float  # where the chooser has data
-    items: tuple[Item, ...]
+    items: tuple[_CountedItem, ...]
+
+
+class _Count(NamedTuple):
+    """How many of the chooser's candidates bring an item, how many candidates there are, and what
+    share of those that the others know of: these come of ``as_told``.
+    """
+
+    offered_by: int | None = None
+    candidates: int | None = None
+    share: float = 0.0
+
+
+class _CountedItem(NamedTuple):
+    code: str
+    part: float
+    brought: _Count
+
+    @property
+    def distinction(self) -> float:
+        """What it adds beyond what most candidates bring. Its order is read by both sides."""
+        return self.part * (1.0 - self.brought.share)
 
 
 def explain_direction(direction: Direction) -> Explanation:
@@ -114,7 +136,7 @@ def _term(
     part: Part,
     number: int,
     weight: float,
-    count: Callable[[Part, int, str], tuple[int | None, int | None]],
+    count: Callable[[Part, int, str], _Count],
 ) -> _Term:
     mine, theirs = direction.chooser.parts[number], direction.chosen.parts[number]
     row, col, rates = direction.row, direction.col, direction.rates
@@ -130,25 +152,24 @@ def _term(
         if named > similarity:
             similarity, lift = named, max(lift, float(named_lift(np.asarray(named), scale, offset)))
     items = (
-        Item(code, value, *count(part, number, code))
+        _CountedItem(code, value, count(part, number, code))
         for code, value in part.items(direction.chooser_record, direction.chosen_record, similarity)
     )
     return _Term(part.facet, weight, True, similarity, lift, tuple(items))
 
 
-def _holder_count(
-    direction: Direction,
-) -> Callable[[Part, int, str], tuple[int | None, int | None]]:
-    """How many of the chooser's candidates bring an item, and how many candidates there are."""
-    side, rates = direction.chooser.side, direction.base_rates
-    counterparts = rates.counterparts(side)
-    candidates: BoolArray = rates.candidates(direction.chooser_record, side)
+def _holder_count(direction: Direction) -> Callable[[Part, int, str], _Count]:
+    side, rates, record = direction.chooser.side, direction.base_rates, direction.chooser_record
+    counterparts, known = rates.counterparts(side), as_told(record)
+    candidates: BoolArray = rates.candidates(record, side)
+    told = candidates if known is record else rates.candidates(known, side)
 
-    def count(part: Part, number: int, code: str) -> tuple[int | None, int | None]:
+    def count(part: Part, number: int, code: str) -> _Count:
         holders = part.holders(code, counterparts[number])
         if holders is None:
-            return None, None
-        return int((holders & candidates).sum()), int(candidates.sum())
+            return _Count()
+        share = float((holders & told).sum() / max(1, told.sum()))
+        return _Count(int((holders & candidates).sum()), int(candidates.sum()), share)
 
     return count
 
@@ -167,7 +188,7 @@ def _contribution(facet: str, terms: list[_Term], denominator: float) -> Contrib
     if not weight:
         return Contribution(facet, share, None, None, sum(t.weight for t in terms))
     items = [
-        Item(item.code, item.part * term.weight / weight, item.offered_by, item.candidates)
+        item._replace(part=item.part * term.weight / weight)
         for term, _ in known
         for item in term.items
     ]
@@ -177,15 +198,11 @@ def _contribution(facet: str, terms: list[_Term], denominator: float) -> Contrib
         sum(term.weight * similarity for term, similarity in known) / weight,
         sum(term.weight * term.lift for term, _ in known) / weight,
         weight,
-        tuple(sorted(items, key=lambda item: (-_distinction(item), item.code))),
+        tuple(
+            Item(item.code, item.part, item.brought.offered_by, item.brought.candidates)
+            for item in sorted(items, key=lambda item: (-item.distinction, item.code))
+        ),
     )
-
-
-def _distinction(item: Item) -> float:
-    """What an item adds beyond what most candidates bring."""
-    if item.offered_by is None or not item.candidates:
-        return item.part
-    return item.part * (1.0 - item.offered_by / item.candidates)
 
 
 def _caveat(contributions: list[Contribution], coverage: float) -> str | None:

@@ -83,7 +83,9 @@ class Oracle:
         """Of each part: scale and offset of a similarity, and the lift of one who has no data."""
         if i.id not in self.rates_of:
             side = self.snapshot.right if i.country == "US" else self.snapshot.left
-            candidates = [j for j in side if self.own_wishes_allow(i, j)]
+            # Whom i excludes it tells nobody, and its rates can be read by the others
+            told = replace(i, sought=replace(i.sought, excluded_countries=frozenset()))
+            candidates = [j for j in side if self.own_wishes_allow(told, j)]
             columns = [list(self.similarities(i, j)) for j in candidates]
             self.rates_of[i.id] = [
                 rate([c[number] for c in columns], number in STATED) for number in range(22)

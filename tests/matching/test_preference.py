@@ -12,12 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching.base_rates import Rates
-from matching.engine import Engine, build_engine
+from matching.engine import Engine, build_engine, rank_among_candidates
 from matching.facets import FACET_NAMES
 from matching.features import FeatureBuilder
 from matching.preference import Preference
 from matching.reciprocal import Reciprocal
-from matching.types import NotFittedError, ProfileRecord, Snapshot, SnapshotError, Sought, Tie
+from matching.types import (
+    Explanation,
+    NotFittedError,
+    ProfileRecord,
+    Snapshot,
+    SnapshotError,
+    Sought,
+    Tie,
+)
 from matching.weights import Weights
 from tests.matching.oracle import Oracle
 from tests.strategies import FOREIGN, STORIES, VOCABULARY, snapshots
@@ -307,6 +315,29 @@ def test_an_item_says_how_many_candidates_bring_it() -> None:
         build_engine(world, FeatureBuilder(VOCABULARY)).explain(1, 12)[0].contributions[0].items[0]
     )
     assert (item.code, item.offered_by, item.candidates) == ("topic:water", 2, 3)
+
+
+def test_nothing_that_both_sides_read_tells_whom_a_side_excludes() -> None:
+    """Its gains, lifts and the order of what is named; counts of candidates are read by itself."""
+    rng = random.Random(7)
+    left = tuple(random_record(rng, id_, "US") for id_ in range(1, 9))
+    right = tuple(random_record(rng, id_, rng.choice(["DE", "JP"])) for id_ in range(11, 71))
+    pairs = [(1, record.id) for record in right if record.country == "DE"]
+
+    def read_by_all(side: Explanation) -> tuple[Any, ...]:
+        parts = [
+            (one.facet, one.share, one.lift, [(item.code, item.part) for item in one.items])
+            for one in side.contributions
+        ]
+        return side.gain, side.preference, side.caveat, parts
+
+    found = []
+    for excluded in ((), ("JP",)):
+        chooser = replace(left[0], sought=Sought(excluded_countries=frozenset(excluded)))
+        engine = build_engine(Snapshot((chooser, *left[1:]), right), FeatureBuilder(VOCABULARY))
+        said = [list(map(read_by_all, engine.explain(*pair))) for pair in pairs]
+        found.append((said, rank_among_candidates(engine, "right", pairs, "product")))
+    assert found[0] == found[1]
 
 
 def random_record(rng: random.Random, id_: int, country: str) -> ProfileRecord:

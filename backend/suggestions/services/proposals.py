@@ -23,6 +23,7 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import declared_partners, listed_partners, rules_against
 from backend.suggestions.models import HandProposal, Pair, Suggestion
+from backend.suggestions.queries import GONE
 from backend.suggestions.scoring import (
     engine_for,
     fit_builder,
@@ -128,6 +129,12 @@ def _problems_of_pair(home: Community, abroad: Community, now: dt.datetime) -> l
     found = [
         Problem("excluded", f"Excluded by staff: {rule.because}", hard=True)
         for rule in rules_against(home, abroad, now.date())
+    ]
+    found += [
+        Problem("not_seeking", f"{side.name} seeks no partner any more.", hard=True)
+        for side in Community.objects.filter(
+            pk__in=(home.pk, abroad.pk), profile__status__in=GONE
+        ).order_by("pk")
     ]
     sides = min(home.pk, abroad.pk), max(home.pk, abroad.pk)
     if sides in declared_partners():

@@ -363,8 +363,10 @@ def request_detail(request: HttpRequest, asked_id: int) -> HttpResponse:
     asked = staff_requests(user).filter(pk=asked_id).first()
     if asked is None or (request.method == "POST" and not user.is_curator):
         raise NotVisible
-    assessment = assess_request_now(asked)
-    declines = request.POST.get("act") == "decline"
+    chosen = request.POST.get("act", "")
+    if request.method == "POST" and chosen not in ("accept", "decline"):
+        raise InvalidFields({"act": ["Choose whether to accept or to decline."]})
+    assessment, declines = assess_request_now(asked), chosen == "decline"
     accept = AcceptRequestForm(
         request.POST if request.method == "POST" and not declines else None,
         overrides=bool(assessment.soft),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backend.accounts.models import User
-from backend.cities.models import Community, Place
+from backend.cities.models import Community, Place, Profile
 from backend.cities.permissions import reader_of
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
@@ -431,7 +431,7 @@ def test_wish_is_set_aside_only_with_a_reason_that_is_kept(world: World) -> None
 
 
 @pytest.mark.parametrize(
-    "what", ["rule", "partners", "introduced", "resting", "suggested", "unpublished"]
+    "what", ["rule", "partners", "introduced", "resting", "suggested", "fulfilled", "unpublished"]
 )
 def test_what_no_reason_sets_aside(world: World, what: str) -> None:
     curator, abroad = world.user("curator"), world.b
@@ -445,6 +445,8 @@ def test_what_no_reason_sets_aside(world: World, what: str) -> None:
         )
     elif what == "suggested":
         SuggestionFactory(pair=world.pair)
+    elif what == "fulfilled":
+        Profile.objects.filter(community=abroad).update(status=what)
     else:
         abroad = CommunityFactory(country_code="DE")
     before = Suggestion.objects.count()

@@ -222,10 +222,10 @@ def test_table_holds_for_every_actor(world: World) -> None:
 class TestDeciding:
     def test_accepted_it_is_a_suggestion_like_any_other(self, world: World) -> None:
         request = ask(world)
-        client = world.client("curator")
-        decided = client.post(
-            f"/staff/partner-requests/{request.pk}/", {"because": "Two ports.", "act": "accept"}
-        )
+        client, own = world.client("curator"), f"/staff/partner-requests/{request.pk}/"
+        assert 'name="act" value="accept"' in client.get(own).content.decode()
+        assert client.post(own, {"because": "Two ports."}).status_code == 400
+        decided = client.post(own, {"because": "Two ports.", "act": "accept"})
         assert decided.status_code == 302
         drain()
         suggestion = Suggestion.objects.get()

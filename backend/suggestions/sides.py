@@ -24,7 +24,14 @@ from backend.common.errors import NotVisible, WrongState
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Decision, Pair, SetAsideVote, Suggestion, Vote
+from backend.suggestions.models import (
+    Decision,
+    Pair,
+    PartnerRequest,
+    SetAsideVote,
+    Suggestion,
+    Vote,
+)
 from backend.suggestions.states import UNDO_TRANSITIONS
 
 
@@ -283,12 +290,16 @@ def objection_to_both_sides(own: Community, other: Community) -> str:
 def acts_on(suggestion_id: int | None, person_id: int | None) -> list[QuerySet[Any]]:
     """What the person has answered, voted and set aside on a suggestion, for whichever side; an
     answer that a colleague has undone as well, or who is of the other side alone by now would learn
-    that it was.
+    that it was. And that the person has asked for one of the two to meet the other.
     """
     if suggestion_id is None or person_id is None:
         return []
     mine: dict[str, Any] = {"suggestion": suggestion_id, "by": person_id}
+    pair = Pair.objects.filter(suggestions=suggestion_id)
+    a, b = pair.values("a"), pair.values("b")
+    asked = Q(community__in=a, named__in=b) | Q(community__in=b, named__in=a)
     return [
+        PartnerRequest.objects.filter(asked, by=person_id),
         Decision.objects.filter(**mine).exclude(undone_by=person_id),
         Vote.objects.filter(**mine),
         SetAsideVote.objects.filter(**mine),

@@ -28,8 +28,10 @@ from backend.common.errors import (
 )
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
+from backend.privacy.erasure import erase_account
 from backend.suggestions.models import Decision, Pair, PartnerRequest, Suggestion
 from backend.suggestions.notices import STANDARD_ANSWER
+from backend.suggestions.services import answer_suggestion
 from backend.suggestions.services.curation import set_exclusion_rule
 from backend.suggestions.services.partner_requests import (
     accept_request,
@@ -38,6 +40,8 @@ from backend.suggestions.services.partner_requests import (
     decline_request,
     staff_requests,
 )
+from backend.suggestions.services.proposals import propose_pair
+from backend.suggestions.sides import ActsForOtherSide
 from tasks.inline import drain
 from tests.actors import (
     MEMBERS,
@@ -220,6 +224,12 @@ def test_table_holds_for_every_actor(world: World) -> None:
 
 
 class TestDeciding:
+    def test_who_asked_for_one_side_does_not_answer_for_the_other(self, world: World) -> None:
+        accept_request(by=world.user("curator"), request_id=ask(world).pk, because="Yes.")
+        given = {"suggestion_id": Suggestion.objects.get().pk, "choice": "interested"}
+        with pytest.raises(ActsForOtherSide):
+            answer_suggestion(by=world.in_both(), community_id=world.b.pk, **given)
+
     def test_accepted_it_is_a_suggestion_like_any_other(self, world: World) -> None:
         request = ask(world)
         client, own = world.client("curator"), f"/staff/partner-requests/{request.pk}/"
@@ -260,8 +270,6 @@ class TestDeciding:
         assert answer_requests() == 0
 
     def test_note_goes_with_its_author(self, world: World) -> None:
-        from backend.privacy.erasure import erase_account
-
         ask(world)
         CommunityRoleFactory(community=world.a)
         erase_account(by=world.user("official"), email=world.user("official").email)
@@ -457,8 +465,6 @@ class TestBlindness:
         assert plain != with_own, "its own request is shown: the comparison can see"
 
     def test_an_accepted_one_reads_as_one_that_staff_chose_themselves(self, world: World) -> None:
-        from backend.suggestions.services.proposals import propose_pair
-
         curator: User = world.user("curator")
         seen = []
         for asked in (True, False):

@@ -240,9 +240,9 @@ ACT_ALONE: dict[tuple[str, str], tuple[str, ...]] = {
     ),
 }
 
-# The only rows that an export names by number: those whose number is in an address that the person
-# may open. Other numbers come from sequences that everybody's acts advance, so two exports would
-# count what others did in between, such as the other side's answers.
+# The only rows that an export, or a community's trail, names by number: those whose number is in an
+# address that the person may open. Other numbers come from sequences that everybody's acts advance,
+# so two exports would count what others did in between, such as the other side's answers.
 _NUMBERED = frozenset(
     {
         "cities.community",
@@ -254,7 +254,7 @@ _NUMBERED = frozenset(
         "introductions.partnership",
     }
 )
-_NUMBERED_SUBJECTS = frozenset(label.rpartition(".")[2] for label in _NUMBERED)
+NUMBERED_SUBJECTS = frozenset(label.rpartition(".")[2] for label in _NUMBERED)
 # Keys of payloads that hold the number of another row
 _UNNUMBERED = frozenset(
     {"activity", "document", "meeting", "note", "owner", "pair", "run", "user", "voter"}
@@ -307,7 +307,7 @@ def _row(row: models.Model, columns: tuple[str, ...] | None = None) -> dict[str,
         data["payload"] = {
             key: value for key, value in row.payload.items() if key not in _UNNUMBERED
         }
-    if isinstance(row, Event) and row.subject_type not in _NUMBERED_SUBJECTS:
+    if isinstance(row, Event) and row.subject_type not in NUMBERED_SUBJECTS:
         del data["subject_id"]
     return data
 

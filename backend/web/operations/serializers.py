@@ -9,6 +9,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.outbox.topics import Topic
+from backend.privacy.data import NUMBERED_SUBJECTS
 from backend.suggestions.models import ScoringRun, WeightSet
 
 
@@ -54,9 +55,15 @@ class CommunityEventSerializer(EventSerializer):
     """An event as its community reads it."""
 
     id = serializers.CharField(source="public_id")  # type: ignore[assignment]
+    subject_id = serializers.SerializerMethodField(  # type: ignore[assignment]
+        help_text="Null where no address of yours holds it: it would count what others do"
+    )
     by_name = serializers.CharField(
         source="by.__str__", default="", help_text="Empty: the service itself"
     )
+
+    def get_subject_id(self, event: Any) -> int | None:
+        return int(event.subject_id) if event.subject_type in NUMBERED_SUBJECTS else None
 
 
 class RequestedSerializer(serializers.Serializer):

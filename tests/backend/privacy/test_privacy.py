@@ -274,6 +274,14 @@ def test_export_counts_nothing_that_others_did(world: World) -> None:
     assert {row["suggestion_id"] for row in records["suggestions.vote.by"]}
 
 
+def test_trail_of_a_community_counts_nothing_that_others_did(world: World) -> None:
+    """The numbers of its requests would count how many others have asked in between."""
+    for kind, number in (("partnerrequest", 771177), ("suggestion", 881188)):
+        make.EventFactory(subject_type=kind, subject_id=number, community_id=world.a.pk)
+    trail = world.client("official").get(f"/api/v1/communities/{world.a.pk}/events/").json()
+    assert [event["subject_id"] for event in trail["results"]] == [881188, None]
+
+
 def test_columns_of_acts_alone_exist() -> None:
     for (label, name), columns in ACT_ALONE.items():
         known = {field.attname for field in apps.get_model(label)._meta.concrete_fields}

@@ -77,12 +77,17 @@ _COMMUNITIES = tuple(
 )
 
 
-def _named_with_its_gain(own: SuggestionSide) -> str:
-    """The other community, and the first thing that the own one gains from it."""
+def _named_with_its_reason(own: SuggestionSide) -> str:
+    """The other community, and the first thing that the own one gains from it; else what the two
+    have in common, else what the other gains.
+    """
     fit, back = own.fit, own.other.fit
-    gains = pair_text(fit, back, read_by="first").sides[0].said.gains
+    text = pair_text(fit, back, read_by="first")
+    mine, theirs = (side.said.gains for side in text.sides)
     name = f"{fit.other.name} ({fit.other.country.label})"
-    return _("%(name)s: %(gain)s") % {"name": name, "gain": gains[0]} if gains else f"{name}."
+    for reason in (*mine, *text.in_common, *theirs):
+        return _("%(name)s: %(gain)s") % {"name": name, "gain": reason}
+    return f"{name}."
 
 
 @notice(
@@ -111,7 +116,7 @@ def _new_suggestions(notification: Notification) -> MessageText:
                 count,
             )
             % {"own": own_name(notification), "count": count},
-            *map(_named_with_its_gain, own_sides),
+            *map(_named_with_its_reason, own_sides),
             _(
                 "Each comes with its reasons for both sides. Neither side sees the other's answer"
                 " before both are interested."

@@ -25,9 +25,11 @@ from tests.factories import (
     IntroductionFactory,
     MeetingFactory,
     NotificationFactory,
+    PairFactory,
     PartnershipFactory,
     SuggestionFactory,
     UserFactory,
+    document,
 )
 from tests.simultaneous import outcomes_of
 
@@ -392,6 +394,22 @@ def test_words_name_no_suggestion_that_is_hidden_by_now() -> None:
 
     assert suggestion.pair.b.name in told
     assert hidden.pair.b.name not in told
+
+
+def test_partner_from_whom_nothing_is_gained_is_named_with_what_both_share() -> None:
+    wants = document(themes={"importances": {"culture": 3}})
+    a, b = (
+        CommunityFactory(published=True, published__document=wants, country_code=code)
+        for code in ("US", "DE")
+    )
+    themes = {"facet": "themes", "share": 0.1, "similarity": 1.0, "lift": 0.5, "weight": 2.5}
+    reasons = {"gain": 0.1, "contributions": [themes | {"items": [["theme:culture", 1.0, 1, 2]]}]}
+    suggestion = SuggestionFactory(pair=PairFactory(a=a, b=b), a_reasons=reasons, b_reasons=reasons)
+    payload = {"suggestions": [suggestion.pk], "count": 1}
+    notification = NotificationFactory(kind="new_suggestions", community=a, payload=payload)
+    assert f"{b.name} (Germany): Both want exchange in culture" in " ".join(
+        describe(notification).sentences
+    )
 
 
 def test_inbox_is_ones_own_and_is_read_by_oneself() -> None:

@@ -32,6 +32,7 @@ from backend.suggestions.eligibility import (
     over_before,
 )
 from backend.suggestions.models import ExclusionRule, Pair, ReleasePolicy, ScoringRun, Suggestion
+from backend.suggestions.queries import GONE
 from backend.suggestions.sides import lock_suggestion, sides_of, state_in_effect
 from backend.suggestions.states import SUGGESTION_TRANSITIONS
 
@@ -45,10 +46,12 @@ def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestio
     """Shows a proposed or held suggestion to both sides; the caller notifies them where
     ``announce`` is off.
 
-    Raises NotVisible (no curator), WrongState.
+    Raises NotVisible (no curator), WrongState (also where a side seeks no more).
     """
     require_staff(by, Verb.ACT, Resource.CURATION)
     suggestion = lock_suggestion(suggestion_id)
+    if gone := seeking_no_more(suggestion.pair.a_id, suggestion.pair.b_id):
+        raise WrongState(" ".join(f"{side.name} seeks no partner any more." for side in gone))
     now = database_now()
     expires = now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])
     change_state(
@@ -66,6 +69,11 @@ def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestio
     sides = {str(pair.a_id): [suggestion.pk], str(pair.b_id): [suggestion.pk]}
     record(Topic.SUGGESTIONS_CHANGED, subject=suggestion, by=by, communities=sides)
     return suggestion
+
+
+def seeking_no_more(*sides: int) -> list[Community]:
+    """Those of the communities that have withdrawn or found their partner: nobody answers there."""
+    return list(Community.objects.filter(pk__in=sides, profile__status__in=GONE).order_by("pk"))
 
 
 @transaction.atomic

@@ -23,7 +23,6 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import declared_partners, listed_partners, rules_against
 from backend.suggestions.models import HandProposal, Pair, Suggestion
-from backend.suggestions.queries import GONE
 from backend.suggestions.scoring import (
     engine_for,
     fit_builder,
@@ -33,7 +32,13 @@ from backend.suggestions.scoring import (
     scored_pair,
     weights_in_force,
 )
-from backend.suggestions.services.curation import check_text, pair_of, release, two_sides
+from backend.suggestions.services.curation import (
+    check_text,
+    pair_of,
+    release,
+    seeking_no_more,
+    two_sides,
+)
 from backend.suggestions.services.runs import current_run, run_builder
 from backend.suggestions.sides import Fit, side_columns
 
@@ -132,9 +137,7 @@ def _problems_of_pair(home: Community, abroad: Community, now: dt.datetime) -> l
     ]
     found += [
         Problem("not_seeking", f"{side.name} seeks no partner any more.", hard=True)
-        for side in Community.objects.filter(
-            pk__in=(home.pk, abroad.pk), profile__status__in=GONE
-        ).order_by("pk")
+        for side in seeking_no_more(home.pk, abroad.pk)
     ]
     sides = min(home.pk, abroad.pk), max(home.pk, abroad.pk)
     if sides in declared_partners():

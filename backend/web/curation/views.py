@@ -33,6 +33,7 @@ from backend.suggestions.services.curation import (
     policy_history,
     policy_in_force,
     release_many,
+    seeking_no_more,
     set_exclusion_rule,
     set_policy,
     two_sides,
@@ -118,6 +119,8 @@ def detail(request: HttpRequest, suggestion_id: int) -> HttpResponse:
         raise NotVisible
     first, second = home_side_first(suggestion)
     states = _states(suggestion, database_now())
+    waits = suggestion.status in RELEASABLE
+    gone = seeking_no_more(suggestion.pair.a_id, suggestion.pair.b_id) if waits else []
     context: dict[str, Any] = {
         "suggestion": suggestion,
         "states": [Suggestion.SideState(state).label for state in states],
@@ -128,7 +131,8 @@ def detail(request: HttpRequest, suggestion_id: int) -> HttpResponse:
         "events": trail("suggestion", suggestion.pk),
         "proposal": HandProposal.objects.select_related("by").filter(suggestion=suggestion).first(),
         "introduction": suggestion.introductions.order_by("-id").first(),
-        "can_release": suggestion.status in RELEASABLE,
+        "can_release": waits and not gone,
+        "gone": gone,
         "can_hold": _can_hold(suggestion, states),
         "shows_sample": suggestion.pair.a.is_sample or suggestion.pair.b.is_sample,
     }

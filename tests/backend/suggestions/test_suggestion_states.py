@@ -15,7 +15,7 @@ from backend.accounts.models import User
 from backend.cities.models import Profile
 from backend.common.errors import DomainError, Gone, NotVisible, WrongState
 from backend.outbox.models import Event
-from backend.suggestions.models import Decision, Pair, Suggestion
+from backend.suggestions.models import Decision, Pair, PartnerRequest, Suggestion
 from backend.suggestions.services import (
     answer_suggestion,
     expire_suggestions,
@@ -23,6 +23,8 @@ from backend.suggestions.services import (
     release,
     remind_of_expiry,
 )
+from backend.suggestions.services.curation import release_many
+from backend.suggestions.services.partner_requests import accept_request, ask_to_meet
 from backend.suggestions.states import SIDE_TRANSITIONS, SUGGESTION_TRANSITIONS
 from tests.actors import SIGNED_IN, World, make_world
 from tests.factories import SuggestionFactory
@@ -201,3 +203,26 @@ def test_nobody_is_reminded_of_what_nobody_can_answer(world: World, gone: str) -
     assert remind_of_expiry() == 0
     Profile.objects.filter(community=getattr(world, gone)).update(status="published")
     assert remind_of_expiry() == 2
+
+
+@pytest.mark.parametrize("status", ["withdrawn", "fulfilled"])
+@pytest.mark.parametrize("waits", ["proposed", "held"])
+def test_nothing_is_released_of_a_community_that_seeks_no_more(
+    world: World, waits: str, status: str
+) -> None:
+    """Both sides would be notified of a suggestion that neither can open."""
+    curator = world.user("curator")
+    suggestion = SuggestionFactory(pair=world.pair, status=waits, expires_at=None)
+    ask_to_meet(by=world.user("official"), community_id=world.a.pk, named_id=world.b.pk)
+    Profile.objects.filter(community=world.b).update(status=status)
+    words = f"{world.b.name} seeks no partner any more"
+    with pytest.raises(WrongState, match=words):
+        release(by=curator, suggestion_id=suggestion.pk)
+    with pytest.raises(WrongState, match=words):
+        accept_request(by=curator, request_id=PartnerRequest.objects.get().pk, because="Two ports.")
+    result = release_many(by=curator, suggestion_ids=[suggestion.pk])
+    assert result.done == [] and words in result.refused[suggestion.pk]
+    page = world.client("curator").get(f"/staff/suggestions/{suggestion.pk}/").content.decode()
+    assert words in page and 'value="release"' not in page
+    suggestion.refresh_from_db()
+    assert suggestion.status == waits

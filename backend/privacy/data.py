@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from allauth.account.models import EmailAddress
@@ -255,10 +255,20 @@ _NUMBERED = frozenset(
     }
 )
 NUMBERED_SUBJECTS = frozenset(label.rpartition(".")[2] for label in _NUMBERED)
-# Keys of payloads that hold the number of another row
-_UNNUMBERED = frozenset(
-    {"activity", "document", "meeting", "note", "owner", "pair", "run", "user", "voter"}
-)
+# Keys of payloads that hold the number of another row, numbers of rows, or a person's number
+_ROW = frozenset({"activity", "document", "meeting", "note", "pair", "run"})
+_ROWS = frozenset({"claimed", "dropped"})
+_PERSON = frozenset({"owner", "user", "voter"})
+
+
+def without_numbers(payload: Mapping[str, Any], *, keeps_people: bool) -> dict[str, Any]:
+    """What a payload says beside the numbers of rows: of a list of them, how many."""
+    left_out = _ROW if keeps_people else _ROW | _PERSON
+    return {
+        key: len(value) if key in _ROWS else value
+        for key, value in payload.items()
+        if key not in left_out
+    }
 
 
 def references_to_people() -> Iterator[tuple[type[models.Model], models.ForeignKey[Any, Any]]]:
@@ -304,9 +314,7 @@ def _row(row: models.Model, columns: tuple[str, ...] | None = None) -> dict[str,
         if _is_exported(type(row), field) and (columns is None or field.attname in columns)
     }
     if isinstance(row, Event | Notification):
-        data["payload"] = {
-            key: value for key, value in row.payload.items() if key not in _UNNUMBERED
-        }
+        data["payload"] = without_numbers(row.payload, keeps_people=False)
     if isinstance(row, Event) and row.subject_type not in NUMBERED_SUBJECTS:
         del data["subject_id"]
     return data

@@ -9,7 +9,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.outbox.topics import Topic
-from backend.privacy.data import NUMBERED_SUBJECTS
+from backend.privacy.data import NUMBERED_SUBJECTS, without_numbers
 from backend.suggestions.models import ScoringRun, WeightSet
 
 
@@ -58,12 +58,18 @@ class CommunityEventSerializer(EventSerializer):
     subject_id = serializers.SerializerMethodField(  # type: ignore[assignment]
         help_text="Null where no address of yours holds it: it would count what others do"
     )
+    payload = serializers.SerializerMethodField(  # type: ignore[assignment]
+        help_text="Codes and counts; of other rows their number is left out as well"
+    )
     by_name = serializers.CharField(
         source="by.__str__", default="", help_text="Empty: the service itself"
     )
 
     def get_subject_id(self, event: Any) -> int | None:
         return int(event.subject_id) if event.subject_type in NUMBERED_SUBJECTS else None
+
+    def get_payload(self, event: Any) -> dict[str, Any]:
+        return without_numbers(event.payload, keeps_people=True)
 
 
 class RequestedSerializer(serializers.Serializer):

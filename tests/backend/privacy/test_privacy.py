@@ -275,11 +275,17 @@ def test_export_counts_nothing_that_others_did(world: World) -> None:
 
 
 def test_trail_of_a_community_counts_nothing_that_others_did(world: World) -> None:
-    """The numbers of its requests would count how many others have asked in between."""
+    """The numbers of its requests would count how many others have asked in between, and that of
+    the run tells when one has begun.
+    """
+    payload = {"run": 771177, "activity": 771177, "claimed": [771177, 771178], "voter": 1}
     for kind, number in (("partnerrequest", 771177), ("suggestion", 881188)):
-        make.EventFactory(subject_type=kind, subject_id=number, community_id=world.a.pk)
+        make.EventFactory(
+            subject_type=kind, subject_id=number, community_id=world.a.pk, payload=payload
+        )
     trail = world.client("official").get(f"/api/v1/communities/{world.a.pk}/events/").json()
     assert [event["subject_id"] for event in trail["results"]] == [881188, None]
+    assert [event["payload"] for event in trail["results"]] == [{"claimed": 2, "voter": 1}] * 2
 
 
 def test_columns_of_acts_alone_exist() -> None:

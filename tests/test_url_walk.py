@@ -144,6 +144,8 @@ def stage(module_db: None) -> Stage:
         "claim_id": make.ExistingPartnershipFactory(community=world.a).pk,
         "group": "story",
         "kind": "csv",
+        "role_id": world.user("official").community_roles.get().pk,
+        "invitation_id": make.InvitationFactory(community=world.a).pk,
         "public_id": make.ApiTokenFactory(user=world.user("official")).public_id,
         "token": invitation_path(make.InvitationFactory(community=world.a).pk).split("/")[2],
     }
@@ -264,6 +266,13 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
         for actor in ACTORS
         if actor != "visitor"
     },
+    # One's own token alone; who belongs to a community is ended by its owners and administrators.
+    **{
+        ("web:account_token_revoke", actor): HIDDEN
+        for actor in ACTORS
+        if actor not in {"visitor", "official"}
+    },
+    **{(f"web:{name}", "curator"): HIDDEN for name in ("people_end", "invitation_revoke")},
     # Tokens are for people of a community and staff.
     **{(name, "stranger"): HIDDEN for name in ("web:account_tokens", "api:my-tokens")},
     # No mail of that name was sent.

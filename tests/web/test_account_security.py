@@ -231,7 +231,12 @@ def test_token_is_shown_once_and_opens_the_api(world: World) -> None:
     assert words[1] not in client.get(url("account_tokens")).text
     api = Client(headers={"authorization": f"Token {words[1]}"})
     assert api.get("/api/v1/me/").json()["email"] == official.email
-    client.post(url("account_token_revoke", ApiToken.objects.get().public_id))
+    end = url("account_token_revoke", ApiToken.objects.get().public_id)
+    assert f'href="{end}"' in client.get(url("account_tokens")).text
+    assert "End the token “Website”?" in client.get(end).text
+    assert api.get("/api/v1/me/").status_code == 200
+    assert client.post(end).status_code == 302
+    assert client.get(end).status_code == 404
     assert api.get("/api/v1/me/").status_code == 401
 
 
@@ -382,9 +387,10 @@ def test_somebody_elses_token_is_ended_by_administrators_alone(world: World) -> 
         ask(world.client("curator"), "DELETE", f"staff/tokens/{token.public_id}/").status_code
         == 404
     )
-    assert (
-        ask(world.client("admin"), "DELETE", f"staff/tokens/{token.public_id}/").status_code == 204
-    )
+    admin, end = world.client("admin"), url("staff_token_end", token.public_id)
+    assert f'href="{end}"' in admin.get(url("staff_tokens")).text
+    assert f"of {token.user}?" in admin.get(end).text
+    assert ask(admin, "DELETE", f"staff/tokens/{token.public_id}/").status_code == 204
 
 
 def test_data_are_read_and_the_account_is_erased(world: World) -> None:

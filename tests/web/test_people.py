@@ -114,9 +114,44 @@ def test_role_is_changed_and_ended_on_the_page(world: World) -> None:
     client.post(form.action, {**form.values, "role": "official"})
     member.refresh_from_db()
     assert member.role == "official"
-    client.post(url("people_end", world.a.pk, member.pk))
+    done_when_asked(client, people, url("people_end", world.a.pk, member.pk))
     member.refresh_from_db()
     assert member.ended_at is not None
+
+
+def done_when_asked(client: Client, page: str, act: str) -> None:
+    """Follows the link of an act that cannot be undone, and its button; opening it does nothing."""
+    assert f'href="{act}"' in client.get(page).text
+    question = client.get(act)
+    assert (question.status_code, client.get(act).text != "") == (200, True)
+    form = next(form for form in forms_of(question.text) if form.action == "")
+    assert f'href="{page}"' in question.text
+    assert client.post(act, form.values).status_code == 302
+    assert client.get(act).status_code == 404
+
+
+def test_invitation_is_taken_back_and_one_leaves_only_when_asked(world: World) -> None:
+    client, people = world.client("official"), url("people", world.a.pk)
+    invited = InvitationFactory(community=world.a)
+    done_when_asked(client, people, url("invitation_revoke", world.a.pk, invited.pk))
+    invited.refresh_from_db()
+    assert invited.status == "revoked"
+    CommunityRoleFactory(community=world.a)
+    own = world.user("official").community_roles.get()
+    done_when_asked(client, people, url("people_end", world.a.pk, own.pk))
+    own.refresh_from_db()
+    assert own.ended_at is not None
+
+
+def test_question_before_the_end_of_a_role_is_for_those_who_may_end_it(world: World) -> None:
+    role = world.user("official").community_roles.get()
+    member = CommunityRoleFactory(community=world.a, role="committee_member")
+    client = Client()
+    client.force_login(member.user)
+    assert client.get(url("people_end", world.a.pk, role.pk)).status_code == 404
+    assert client.get(url("people_end", world.a.pk, member.pk)).status_code == 200
+    invited = InvitationFactory(community=world.a)
+    assert client.get(url("invitation_revoke", world.a.pk, invited.pk)).status_code == 404
 
 
 def test_last_official_cannot_leave_and_learns_why(world: World) -> None:

@@ -16,6 +16,7 @@ from django.core.files import File
 from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -34,7 +35,7 @@ from backend.cities.models import CommunityRole, Invitation, JoinRequest, Profil
 from backend.cities.permissions import reader_with
 from backend.cities.queries import communities_of
 from backend.cities.services.invitations import invitation_path, invitations_to, requests_of
-from backend.common.errors import Conflict
+from backend.common.errors import Conflict, NotVisible
 from backend.common.files import private_download
 from backend.introductions.queries.introductions import introductions_of
 from backend.notifications.models import Notification
@@ -56,7 +57,7 @@ from backend.privacy.erasure import erase_account, hindrances
 from backend.suggestions.queries import suggestions_for
 from backend.web.access import Level, open_to
 from backend.web.accounts.forms import AccountForm, EraseForm, StaffRoleForm, TokenForm
-from backend.web.html.base import current_user
+from backend.web.html.base import Question, ask, current_user
 
 AUDIT_LOG_PAGE = 50
 
@@ -164,11 +165,32 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 
 @open_to(Level.SIGNED_IN)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    revoke_token(by=current_user(request), public_id=public_id)
-    messages.success(request, _("The token is ended: nothing opens with it any more."))
-    return redirect("web:account_tokens")
+    """Ends a token: asked for once, and done by a button."""
+    user = current_user(request)
+    if request.method == "POST":
+        revoke_token(by=user, public_id=public_id)
+        messages.success(request, _("The token is ended: nothing opens with it any more."))
+        return redirect("web:account_tokens")
+    token = tokens_of(user).filter(public_id=public_id).first()
+    if token is None:
+        raise NotVisible
+    question = Question(
+        title=_("End the token"),
+        heading=_("End the token “%(name)s”?") % {"name": token.name},
+        sentences=[
+            _(
+                "The program that uses it is refused from this moment on. It cannot be taken back; "
+                "you can make a new token."
+            )
+        ],
+        button=_("End the token"),
+        keep=_("Keep the token"),
+        back=reverse("web:account_tokens"),
+        back_words=_("API tokens"),
+    )
+    return ask(request, question, shows_sample=user.is_sample)
 
 
 INBOX_PAGE = 15
@@ -287,8 +309,24 @@ def token_list(request: HttpRequest) -> HttpResponse:
 
 
 @open_to(Level.ADMIN)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def end_token(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    revoke_token(by=current_user(request), public_id=public_id)
-    messages.success(request, "The token is ended.")
-    return redirect("web:staff_tokens")
+    """Ends anybody's token: asked for once, and done by a button."""
+    user = current_user(request)
+    if request.method == "POST":
+        revoke_token(by=user, public_id=public_id)
+        messages.success(request, "The token is ended.")
+        return redirect("web:staff_tokens")
+    token = all_tokens(user).filter(public_id=public_id).first()
+    if token is None:
+        raise NotVisible
+    question = Question(
+        title="End an API token",
+        heading=f"End the token “{token.name}” of {token.user}?",
+        sentences=["The program that uses it is refused from now on. This cannot be taken back."],
+        button="End the token",
+        keep="Keep the token",
+        back=reverse("web:staff_tokens"),
+        back_words="API tokens",
+    )
+    return ask(request, question, shows_sample=token.user.is_sample)

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -33,7 +34,7 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, NotVisible
 from backend.web.access import Level, open_to
 from backend.web.accounts.views import AUDIT_LOG_PAGE, PAGE
-from backend.web.html.base import current_reader, current_user
+from backend.web.html.base import Question, ask, current_reader, current_user
 from backend.web.people.forms import AskForm, InvitationForm, RoleForm
 
 
@@ -77,13 +78,52 @@ def invite(request: HttpRequest, community_id: int) -> HttpResponse:
 
 
 @open_to(Level.COMMUNITY_OR_STAFF)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: HttpRequest, community_id: int, invitation_id: int) -> HttpResponse:
-    revoke_invitation(
-        by=current_user(request), community_id=community_id, invitation_id=invitation_id
+    """Takes an invitation back: asked for once, and done by a button."""
+    if request.method == "POST":
+        revoke_invitation(
+            by=current_user(request), community_id=community_id, invitation_id=invitation_id
+        )
+        messages.success(request, _("The invitation is taken back."))
+        return redirect("web:people", community_id)
+    reader = current_reader(request)
+    reader.require(Verb.DELETE, Resource.PEOPLE)
+    waiting = open_invitations(reader).select_related("community", "invited_by")
+    found = waiting.filter(pk=invitation_id).first()
+    if found is None:
+        raise NotVisible
+    return _ask(
+        request,
+        found.community,
+        heading=_("Take back the invitation to %(email)s?") % {"email": found.email},
+        sentences=[
+            _("Its link opens nothing any more. You can send another invitation to this address.")
+        ],
+        button=_("Take the invitation back"),
+        keep=_("Keep the invitation"),
     )
-    messages.success(request, _("The invitation is taken back."))
-    return redirect("web:people", community_id)
+
+
+def _ask(
+    request: HttpRequest,
+    community: Community,
+    *,
+    heading: str,
+    sentences: list[str],
+    button: str,
+    keep: str,
+) -> HttpResponse:
+    question = Question(
+        title=button,
+        heading=heading,
+        sentences=sentences,
+        button=button,
+        keep=keep,
+        back=reverse("web:people", args=[community.pk]),
+        back_words=_("People"),
+    )
+    return ask(request, question, shows_sample=community.is_sample)
 
 
 @open_to(Level.COMMUNITY_OR_STAFF)
@@ -103,8 +143,11 @@ def change(request: HttpRequest, community_id: int, role_id: int) -> HttpRespons
 
 
 @open_to(Level.COMMUNITY_OR_STAFF)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
+    """Ends a role, one's own too: asked for once, and done by a button."""
+    if request.method != "POST":
+        return _ask_to_end(request, community_id, role_id)
     user = current_user(request)
     role = end_role(by=user, community_id=community_id, role_id=role_id)
     messages.success(
@@ -114,6 +157,46 @@ def end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
         redirect("web:dashboard")
         if role.user_id == user.pk
         else redirect("web:people", community_id)
+    )
+
+
+def _ask_to_end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
+    reader = current_reader(request)
+    found = people_of_community(reader).select_related("user", "community")
+    role = found.filter(pk=role_id).first()
+    if role is None:
+        raise NotVisible
+    names = {"person": role.user, "community": role.community.name}
+    if role.user_id == reader.user.pk:
+        return _ask(
+            request,
+            role.community,
+            heading=_("Leave %(community)s?") % names,
+            sentences=[
+                _(
+                    "You see nothing of its suggestions, introductions and people any more. To "
+                    "come back, ask to join, or let a colleague invite you."
+                ),
+                _("Votes, answers and comments stay with the community."),
+            ],
+            button=_("Leave this community"),
+            keep=_("Stay"),
+        )
+    reader.require(Verb.DELETE, Resource.PEOPLE)
+    return _ask(
+        request,
+        role.community,
+        heading=_("End the role of %(person)s in %(community)s?") % names,
+        sentences=[
+            _(
+                "%(person)s sees nothing of the community any more, on the pages or by the API. "
+                "To come back, they need a new invitation."
+            )
+            % names,
+            _("Votes, answers and comments stay with the community."),
+        ],
+        button=_("End the role"),
+        keep=_("Keep the role"),
     )
 
 

@@ -3,6 +3,7 @@ import django.contrib.postgres.indexes
 import django.contrib.postgres.operations
 import django.db.models.deletion
 import django.db.models.functions.text
+import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
@@ -88,7 +89,7 @@ class Migration(migrations.Migration):
                 ('region_key', models.CharField(blank=True, help_text='Without a place: the region it lies in, likewise', max_length=200)),
                 ('website', models.URLField(blank=True)),
                 ('is_sample', models.BooleanField(default=False)),
-                ('registered_at', models.DateTimeField(auto_now_add=True)),
+                ('registered_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('country', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='communities', to='cities.country')),
                 ('place', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='community', to='cities.place')),
             ],

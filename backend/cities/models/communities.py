@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -78,7 +79,7 @@ class Community(models.Model):
     )
     website = models.URLField(blank=True)
     is_sample = models.BooleanField(default=False)
-    registered_at = models.DateTimeField(auto_now_add=True)
+    registered_at = models.DateTimeField(default=now)
 
     objects = CommunityQuerySet.as_manager()
 

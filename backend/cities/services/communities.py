@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
@@ -111,6 +112,8 @@ def register_community(
             "admin1": region_name(country, admin1),
         }
     community = Community(place=place, kind=kind, website=website, **known)
+    if place is None:
+        community.registered_at = lock_names(country)
     if place is None and not is_another:
         nearly = similar_communities(community)
         if nearly:
@@ -119,6 +122,20 @@ def register_community(
     _begin(community, by)
     CommunityRole.objects.create(user=by, community=community, role=CommunityRole.Role.OFFICIAL)
     return community
+
+
+def lock_names(country: str) -> dt.datetime:
+    """Until the transaction ends, nobody else registers a community of the country by its name, and
+    staff confirm no partner there; the moment of it, by the database's clock.
+
+    A partner that staff have confirmed by its name is one that registers afterwards. Without the
+    lock neither of two at the same moment would know of the other.
+    """
+    list(Country.objects.select_for_update(no_key=True).filter(pk=country).values_list("pk"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: dt.datetime = cursor.fetchone()[0]
+    return moment
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from backend.accounts.models import User
 from backend.cities.models import Community, ExistingPartnership, Place, PlaceName
 from backend.cities.permissions import require_staff
 from backend.cities.queries import communities_named
+from backend.cities.services.communities import lock_names
 from backend.cities.states import EXISTING_TRANSITIONS
 from backend.common.bounds import longest, valid_ids
 from backend.common.dates import database_now
@@ -75,6 +76,7 @@ def answer_partnership(
     )
     if row is None:
         raise NotVisible
+    lock_names(row.country_id)
     chosen, errors = _chosen(row, place_id, partner_id)
     if answer == _S.CONFIRMED and not errors:
         errors = _check_itself(row, chosen) or _check_is_said(row, chosen)

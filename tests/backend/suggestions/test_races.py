@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection, transaction
 
 from backend.cities.models import Community
-from backend.common.errors import CapacityReached, Conflict, WrongState
+from backend.cities.services.communities import register_community
+from backend.common.errors import CapacityReached, Conflict, InvalidFields, WrongState
 from backend.introductions.services.introductions import give_consent, open_introduction_for_mutual
 from backend.outbox.models import Event
+from backend.suggestions.eligibility import declared_partners
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.services import answer_suggestion, hold, release
+from backend.suggestions.services.partners import answer_partnership
 from backend.suggestions.sides import ActsForOtherSide
 from tests.actors import World
-from tests.factories import PairFactory, SuggestionFactory, document
-from tests.simultaneous import at_once
+from tests.factories import ExistingPartnershipFactory, PairFactory, SuggestionFactory, document
+from tests.simultaneous import at_once, outcomes_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 8
@@ -159,3 +163,53 @@ def test_one_person_answering_for_both_sides_at_once_answers_for_one(world: Worl
         assert Decision.objects.filter(suggestion=suggestion).count() == 1
         suggestion.refresh_from_db()
         assert suggestion.status == "released"
+
+
+def waits(act: Callable[[], Any]) -> bool:
+    """Whether the act, on a connection of its own, cannot be done before this transaction ends."""
+
+    def try_it() -> bool:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '1ms'")
+                act()
+        except OperationalError:
+            return True
+        return False
+
+    (outcome,) = outcomes_of(try_it)
+    return outcome is True
+
+
+def test_partner_registers_by_name_before_staff_confirm_or_after(world: World) -> None:
+    """Never at the same moment, when neither would know of the other: staff are asked about who
+    has registered, and whoever registers later is barred.
+    """
+
+    def stated(name: str) -> Callable[[], Any]:
+        place = {"place": None, "country": world.b.country}
+        row = ExistingPartnershipFactory(community=world.a, name=name, **place)
+        by = world.user("curator")
+        return lambda: answer_partnership(by=by, partnership_id=row.pk, answer="confirmed")
+
+    def registers(name: str) -> Callable[[], Community]:
+        values = {"kind": "county", "name": name, "country": world.b.country_id}
+        return lambda: register_community(by=world.user("stranger"), **values)
+
+    confirm, register = stated("Nowhere"), registers("Nowhere")
+    with transaction.atomic():
+        register()
+        assert waits(confirm)
+    with pytest.raises(InvalidFields):
+        confirm()
+    confirm, register = stated("Elsewhere"), registers("Elsewhere")
+    with transaction.atomic():
+        confirm()
+        assert waits(register)
+    assert declared_partners() == set()
+    confirm, register = stated("Somewhere"), registers("Somewhere")
+    with transaction.atomic():
+        assert world.a.existing_partnerships.count() == 3  # begun before staff confirm
+        outcomes_of(confirm)
+        made = register()
+    assert declared_partners() == {(world.a.pk, made.pk)}

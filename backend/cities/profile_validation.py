@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from backend.cities.drafts import EMPTY, PROVENANCE, SOURCES
 from backend.cities.models import Community, Country
-from backend.cities.names import searched_name
+from backend.cities.names import community_key, searched_name
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
 from backend.cities.vocabularies import Term, vocabulary
 from backend.common.bounds import valid_ids
@@ -350,10 +350,17 @@ def _provenance(
 def _with_itself(clean: Mapping[str, Mapping[str, Any]], own: Community) -> dict[str, list[str]]:
     """Partnerships and ties that a community has with itself."""
     errors: dict[str, list[str]] = {}
-    names = {searched_name(name) for name in (own.name, own.local_name) if name}
+    names = {
+        community_key(f"{name} {region}", own.kind)
+        for name in (own.name, own.local_name)
+        for region in ("", own.admin1)
+        if name
+    }
     for row in clean.get("partnerships", {}).get("existing", ()):
         place = row.get("place_id")
-        is_named_so = row["country"] == own.country_id and searched_name(row["name"]) in names
+        is_named_so = (
+            row["country"] == own.country_id and community_key(row["name"], own.kind) in names
+        )
         is_itself = place == own.place_id if place else is_named_so
         if is_itself:
             errors["partnerships.existing"] = [

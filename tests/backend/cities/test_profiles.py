@@ -196,7 +196,8 @@ def test_valid_part_leaves_out_what_is_wrong_and_keeps_the_rest() -> None:
 
 @pytest.mark.django_db
 def test_community_is_not_its_own_partner() -> None:
-    own = CommunityFactory(name="Köln", local_name="Kölle", country_code="DE")
+    region = "Nordrhein-Westfalen"
+    own = CommunityFactory(name="Köln", local_name="Kölle", country_code="DE", admin1=region)
     namesake = PlaceFactory(country=own.country)
 
     def wrong(row: dict[str, Any]) -> list[str]:
@@ -206,11 +207,14 @@ def test_community_is_not_its_own_partner() -> None:
     for itself in (
         {"name": "KOLN"},
         {"name": "Kölle"},
+        {"name": f"Köln, {region}"},
         {"name": "Cologne", "place_id": own.place_id},
     ):
         assert wrong(itself) == ["partnerships.existing"], itself
     assert wrong({"name": "Köln", "place_id": namesake.pk}) == []
     assert wrong({"name": "Köln (Thüringen)"}) == []
+    own = CommunityFactory(name="Alba County", kind="county", place=None, country_code="DE")
+    assert wrong({"name": "County of Alba"}) == ["partnerships.existing"]
     published = CommunityFactory(published=True)
     tie = {"kind": "trade", "community_id": published.pk, "strength": 1}
     answers = {"ties": {"ties": [tie]}}

@@ -24,7 +24,6 @@ from django.test.utils import CaptureQueriesContext
 from backend.cities.models import CommunityRole
 from backend.cities.services import people, profiles
 from backend.common.dates import database_now
-from backend.common.errors import DomainError
 from backend.introductions.services.introductions import move_introduction, open_introduction
 from backend.privacy.data import export_data
 from backend.privacy.erasure import erase_account
@@ -32,12 +31,17 @@ from backend.suggestions import services
 from backend.suggestions.eligibility import unavailable_pairs
 from backend.suggestions.models import PartnerRequest, Suggestion
 from backend.suggestions.services import answer_suggestion, cast_vote, curation, undo_answer
-from backend.suggestions.services.partner_requests import answer_requests, ask_to_meet
+from backend.suggestions.services.partner_requests import (
+    accept_request,
+    answer_requests,
+    ask_to_meet,
+)
 from backend.suggestions.services.partners import answer_partnership
+from backend.suggestions.services.proposals import propose_pair
 from backend.suggestions.sides import cooling_end
 from tasks.inline import drain
 from tests import factories as make
-from tests.actors import LIVES, TwoSides, let_time_pass, pass_time
+from tests.actors import LIVES, TwoSides, let_time_pass, pass_time, plain, refusal_of
 from tests.test_url_walk import ROUTES, address_of, level_of_reading
 
 pytestmark = pytest.mark.django_db
@@ -47,22 +51,6 @@ SETTINGS = {
     "SUGGESTIONS": settings.SUGGESTIONS | {"undo_seconds": 60},
     "EMAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
 }
-
-
-def plain(response: Any) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Status, headers and body, without what differs between any two requests."""
-    body = b"".join(response) if response.streaming else response.content
-    body = body.replace(response["X-Request-Id"].encode(), b"")
-    # The names of events are their numbers, encrypted with a key that nobody here has
-    body = re.sub(rb'"id":"[0-9a-f]{32}"', b"", body)
-    body = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"|cursor=[\w%-]+', b"", body)
-    body = re.sub(rb'"(?:(?!released_|expires_)\w+_)?at":"[^"]*"|datetime="[^"]*"', b"", body)
-    headers = sorted(
-        (k, v)
-        for k, v in response.items()
-        if k not in ("X-Request-Id", "Content-Length", "Expires")
-    )
-    return response.status_code, headers, body
 
 
 def seen_by(scene: TwoSides, letter: str = "b") -> dict[str, Any]:
@@ -115,16 +103,6 @@ def scene(module_db: None) -> Iterator[TwoSides]:
         yield TwoSides()
 
 
-def refused(act: Act, **values: Any) -> str:
-    """Does what may be refused; the code of the refusal, "" if it was done."""
-    try:
-        with transaction.atomic():
-            act(**values)
-    except DomainError as error:
-        return error.code
-    return ""
-
-
 def exclude(scene: TwoSides, *, lift: bool = False, **what: Any) -> None:
     what |= {"because": "So.", "source": "A letter", "from_on": database_now().date()}
     rule = curation.set_exclusion_rule(by=scene.curator, **what)
@@ -155,7 +133,7 @@ def introduce_by_hand(scene: TwoSides, *, closed: bool) -> None:
 def set_aside_in_a(scene: TwoSides) -> None:
     """A colleague of A votes, if A has not answered, and the vote is set aside and put back."""
     asked = scene.of("a") | {"by": scene.colleague_of_a}
-    if not refused(cast_vote, choice="no", **asked):
+    if not refusal_of(cast_vote, choice="no", **asked):
         voter = {"voter_id": scene.colleague_of_a.pk}
         services.set_vote_aside(**scene.of("a"), **voter, because="A secret reason")
         services.put_vote_back(**scene.of("a"), **voter)
@@ -185,6 +163,24 @@ def ask_to_meet_a(scene: TwoSides) -> None:
 def let_day_come() -> None:
     PartnerRequest.objects.update(answer_at=database_now())
     answer_requests()
+
+
+def accept(scene: TwoSides) -> None:
+    """What rests is not suggested, whatever was the cause."""
+    (request,) = PartnerRequest.objects.all()
+    asked = {"by": scene.curator, "request_id": request.pk}
+    assert refusal_of(accept_request, **asked, because="They ask.") == "not_eligible"
+
+
+def propose_again(scene: TwoSides) -> None:
+    ids = {"home_id": scene.world.a.pk, "abroad_id": scene.world.b.pk}
+    propose_pair(by=scene.curator, because="So.", release_now=True, **ids)
+
+
+def decline_other(scene: TwoSides) -> None:
+    asked = scene.of("b") | {"suggestion_id": scene.of_b.pk}
+    answer_suggestion(**asked, choice="declined", reason="no_fit")
+    let_time_pass()
 
 
 def leave_a(scene: TwoSides) -> None:
@@ -217,6 +213,15 @@ FOLLOWING: dict[str, Callable[[TwoSides], object]] = {
     "A withdraws and comes back": profile("a", profiles.withdraw_profile, profiles.resume_profile),
     "A has found its partner": profile("a", profiles.mark_fulfilled),
     "A pauses": profile("a", profiles.pause_profile),
+    "A pauses and seeks again": profile("a", profiles.pause_profile, profiles.resume_profile),
+    "A confirms its profile": profile("a", profiles.confirm_profile),
+    "A publishes anew": profile("a", profiles.republish_profile),
+    "B publishes anew": profile("b", profiles.republish_profile),
+    "staff let nothing through": lambda s: curation.set_policy(
+        by=s.curator, mode="by_hand", because="So."
+    ),
+    "staff propose the two": lambda s: refusal_of(propose_again, scene=s),
+    "B declines the other": lambda s: decline_other(s),
     "B withdraws its profile": profile("b", profiles.withdraw_profile),
     "B has found its partner, and comes back": profile(
         "b", profiles.mark_fulfilled, profiles.resume_profile
@@ -235,6 +240,7 @@ FOLLOWING: dict[str, Callable[[TwoSides], object]] = {
     "over for three minutes": lambda _s: end_it(seconds=180),
     "B asks to meet A again": lambda s: ask_to_meet_a(s),
     "B asks to meet A again, and its day comes": lambda s: (ask_to_meet_a(s), let_day_come()),
+    "B asks to meet A again, and staff try to accept": lambda s: (ask_to_meet_a(s), accept(s)),
 }
 
 
@@ -453,8 +459,8 @@ def test_refusal_of_the_second_side_tells_only_ones_own_acts(scene: TwoSides) ->
             for act in before:
                 act()
             found = [
-                refused(answer_suggestion, **for_b, choice="interested"),
-                refused(cast_vote, **for_b, choice="yes"),
+                refusal_of(answer_suggestion, **for_b, choice="interested"),
+                refusal_of(cast_vote, **for_b, choice="yes"),
             ]
             transaction.set_rollback(True)
         return found

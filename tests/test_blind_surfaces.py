@@ -62,6 +62,8 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
+_OF_ONE_REQUEST = {"Content-Length", "X-Request-Id"}
+NEVER = "Thu, 01 Jan 1970 00:00:00 GMT"
 # What A does: acts in their order; "|" lets the minute pass.
 LIVES: dict[str, list[str]] = {
     "pending": [],
@@ -185,6 +187,28 @@ def addresses(scene: Scene) -> list[str]:
     return [*pages, *(f"/api/v1/{path}" for path in api)]
 
 
+def further_addresses(scene: Scene) -> list[str]:
+    """Other orders and parts of the same lists, and pages that do not name the suggestion."""
+    a, b, s, second = scene.world.a.pk, scene.world.b.pk, scene.suggestion.pk, scene.second.pk
+    queue, api = f"communities/{b}/suggestions/", f"/api/v1/communities/{b}/"
+    asked = ("order=needs", "order=freshness&shown=awaiting_me", "shown=answered&country=US")
+    narrowed = (*asked, "theme=youth", "page=2", "order=fit&page_size=1")
+    pages = ("partner-requests/", f"partner-requests/?named={a}", "profile/", "profile/preview/")
+    progress = ("prospects", "counts")
+    profile = ("profile", "profile/progress", "profile/coverage", "profile/preview", "people")
+    return [
+        *(f"/{queue}?{words}" for words in narrowed),
+        *(f"/api/v1/{queue}?{words}" for words in narrowed),
+        f"/{queue}compare/?s={second}&s={s}",
+        f"/api/v1/{queue}compare/?ids={second},{s}",
+        *(f"/communities/{b}/{page}" for page in (*pages, "people/", "answer-rule/")),
+        *(f"{api}suggestions/{part}/" for part in progress),
+        *(f"{api}{part}/" for part in (*profile, "partner-requests", "agreements")),
+        f"/api/v1/staff/suggestions/{s}/",
+        f"/staff/suggestions/{s}/",
+    ]
+
+
 def look(client: Client, address: str) -> tuple[int, list[tuple[str, str]], bytes]:
     """Status, headers and body, without what differs from request to request for everybody."""
     response = client.get(address)
@@ -203,9 +227,7 @@ def look(client: Client, address: str) -> tuple[int, list[tuple[str, str]], byte
         # Each world is looked at a little later than the one before
         body = re.sub(rb'datetime="[^"]*"|\d{1,2}:\d{2}', b"", body)
     headers = sorted(
-        (name, value)
-        for name, value in response.items()
-        if name not in {"Content-Length", "X-Request-Id"}
+        (name, value) for name, value in response.items() if name not in _OF_ONE_REQUEST
     )
     return response.status_code, headers, body
 
@@ -224,7 +246,40 @@ def acts_of_b(scene: Scene) -> dict[str, Callable[[Client], Any]]:
     def post(path: str, body: dict[str, Any]) -> Callable[[Client], Any]:
         return lambda client: client.post(api + path, body, content_type=JSON)
 
+    def under_one_key(*bodies: dict[str, Any]) -> Callable[[Client], Any]:
+        """The same act again, or another one, under the key of the first; what the last answers."""
+        key = {"idempotency-key": "one"}
+
+        def send(client: Client) -> Any:
+            sent = [client.post(f"{api}answer/", b, content_type=JSON, headers=key) for b in bodies]
+            return sent[-1]
+
+        return send
+
+    def by_majority(client: Client) -> Any:
+        rule = {"kind": "majority", "votes_needed": 1}
+        client.post(f"{own}answer-rule/", rule, content_type=JSON)
+        client.post(f"{api}vote/", {"choice": "yes"}, content_type=JSON)
+        return client.get(f"{api}review/")
+
+    own = f"/api/v1/communities/{scene.world.b.pk}/"
+    interested, stale = {"answer": "interested"}, {"if-none-match": "*", "if-modified-since": NEVER}
+    asked = {"named_id": scene.world.a.pk}
     return {
+        "the same twice": under_one_key(interested, interested),
+        "another under the key": under_one_key(interested, {"answer": "withdrawn"}),
+        "a majority": by_majority,
+        "asks to meet A": lambda client: client.post(
+            f"{own}partner-requests/", asked, content_type=JSON
+        ),
+        "all read": lambda client: client.post("/api/v1/notifications/read/", content_type=JSON),
+        "vote removed": post("vote/remove/", {}),
+        "head of the page": lambda client: client.head(page),
+        "head": lambda client: client.head(api),
+        "options": lambda client: client.options(api),
+        "put": lambda client: client.put(api, {}, content_type=JSON),
+        "unless it is as before": lambda client: client.get(api, headers=stale),
+        "page unless it is as before": lambda client: client.get(page, headers=stale),
         "interested": post("answer/", {"answer": "interested"}),
         "declined": post("answer/", {"answer": "declined", "reason": "no_fit"}),
         "declined without a reason": post("answer/", {"answer": "declined"}),
@@ -240,7 +295,8 @@ def acts_of_b(scene: Scene) -> dict[str, Callable[[Client], Any]]:
 
 
 def everything(scene: Scene, *, acts: bool) -> dict[str, Any]:
-    seen: dict[str, Any] = {address: look(scene.b, address) for address in addresses(scene)}
+    opened = [*addresses(scene), *(further_addresses(scene) if acts else ())]
+    seen: dict[str, Any] = {address: look(scene.b, address) for address in opened}
     seen["mails"] = [
         (message.to, message.subject, message.body)
         for message in mail.outbox
@@ -257,11 +313,9 @@ def everything(scene: Scene, *, acts: bool) -> dict[str, Any]:
         for name, act in acts_of_b(scene).items():
             with transaction.atomic():
                 response = act(scene.b)
-                seen[f"act: {name}"] = (
-                    response.status_code,
-                    response.get("Location", ""),
-                    without_moments(without_its_id(response)),
-                )
+                headers = {n: v for n, v in response.items() if n not in _OF_ONE_REQUEST}
+                body = without_moments(without_its_id(response))
+                seen[f"act: {name}"] = (response.status_code, headers, body)
                 if response.status_code < 400:
                     after = (
                         f"/api/v1/communities/{scene.world.b.pk}/suggestions/{scene.suggestion.pk}/"

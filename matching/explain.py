@@ -19,6 +19,7 @@ from matching.types import BoolArray, Contribution, Explanation, Item, ProfileRe
 from matching.weights import Weights
 
 LOW_COVERAGE = 0.6  # below it, how little is known may be the strongest caveat
+COMMON = 0.5  # what more candidates bring distinguishes nobody
 _COVERAGE_COST = 0.2  # of the gain, for a pair of which nothing is known
 _HINDERS = 2.0  # a facet without which working together is hard counts so many times
 _FEASIBILITY = frozenset(facet.name for facet in FACETS if facet.feasibility)
@@ -199,7 +200,13 @@ def _contribution(facet: str, terms: list[_Term], denominator: float) -> Contrib
         sum(term.weight * term.lift for term, _ in known) / weight,
         weight,
         tuple(
-            Item(item.code, item.part, item.brought.offered_by, item.brought.candidates)
+            Item(
+                item.code,
+                item.part,
+                item.brought.offered_by,
+                item.brought.candidates,
+                item.brought.share > COMMON,
+            )
             for item in sorted(items, key=lambda item: (-item.distinction, item.code))
         ),
     )

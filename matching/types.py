@@ -233,6 +233,7 @@ class Item:
     part: float  # of the facet's similarity
     offered_by: int | None = None  # so many of the chooser's candidates bring it, None: not counted
     candidates: int | None = None
+    is_common: bool = False  # most of them do, as far as others know the chooser's wishes
 
 
 @dataclass(frozen=True, slots=True)

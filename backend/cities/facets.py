@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.utils.formats import number_format
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models.places import country_name
@@ -77,8 +78,8 @@ GAINS: Mapping[str, Sentence] = {
         _("%(own)s has stated ties with %(other)s: %(items)s."),
     ),
     "ties_to_country": Sentence(
-        _("You have stated ties with the country of %(other)s, %(country)s: %(items)s."),
-        _("%(own)s has stated ties with the country of %(other)s, %(country)s: %(items)s."),
+        _("You have stated ties with the home country of %(other)s (%(country)s): %(items)s."),
+        _("%(own)s has stated ties with the home country of %(other)s (%(country)s): %(items)s."),
     ),
     "challenges_shared": Sentence(
         _("%(other)s works on the same challenges as you: %(items)s."),
@@ -222,3 +223,51 @@ def listed(words: Sequence[str]) -> str:
     if len(words) < 2:
         return "".join(words)
     return gettext("%(first)s and %(last)s") % {"first": comma_list(words[:-1]), "last": words[-1]}
+
+
+def number_words(value: float) -> str:
+    shown = round(value, 1)
+    whole = int(shown) if shown == int(shown) else shown
+    return str(number_format(whole, use_l10n=True, force_grouping=True))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedItem:
+    """One thing that a statement names. ``offered_by`` of the chooser's ``candidates`` bring the
+    same, or come as close; None where that is not counted or not the reader's to know.
+    ``is_common``: more than half of them do, of those that the other side knows of.
+    """
+
+    code: str
+    label: str
+    offered_by: int | None = None
+    candidates: int | None = None
+    is_common: bool = False
+
+    @property
+    def is_counted(self) -> bool:
+        return self.offered_by is not None and bool(self.candidates)
+
+    def words(self, *, briefly: bool) -> str:
+        """ "port logistics (3 of 60 candidates)"; briefly, after another: "port logistics (3)"."""
+        words = in_sentence(self.code, self.label)
+        if self.offered_by is None or not self.candidates:
+            return words
+        if briefly:
+            count = number_words(self.offered_by)
+            return gettext("%(item)s (%(count)s)") % {"item": words, "count": count}
+        return ngettext(
+            "%(item)s (%(count)s of %(candidates)s candidate)",
+            "%(item)s (%(count)s of %(candidates)s candidates)",
+            self.candidates,
+        ) % {
+            "item": words,
+            "count": number_words(self.offered_by),
+            "candidates": number_words(self.candidates),
+        }
+
+
+def items_in_words(items: Sequence[NamedItem]) -> list[str]:
+    """Candidates are named at the first count of a sentence alone."""
+    counted = next((at for at, item in enumerate(items) if item.is_counted), 0)
+    return [item.words(briefly=at > counted) for at, item in enumerate(items)]

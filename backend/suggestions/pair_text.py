@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from django.utils.formats import number_format
 from django.utils.translation import ngettext
 
 from backend.cities.facets import (
@@ -29,10 +28,13 @@ from backend.cities.facets import (
     NOT_KNOWN,
     NOT_SAID,
     POSSIBLE,
+    NamedItem,
     Sentence,
     in_sentence,
     item_label,
+    items_in_words,
     listed,
+    number_words,
 )
 from backend.cities.models import Community
 from backend.cities.models.places import country_name
@@ -45,9 +47,9 @@ from backend.suggestions.public_facts import (
     PublicFacts,
     differ_in_size,
     likenesses,
-    mentions,
     public_facts,
     shared_hours,
+    told_by_both,
 )
 from backend.suggestions.queries import SuggestionForSide
 from backend.suggestions.sides import Fit
@@ -61,43 +63,9 @@ MOST_ITEMS, MOST_OF_A_KIND, MOST_GAINS, MOST_IN_COMMON = 5, 2, 5, 5
 ReadBy = Literal["first", "both", "staff"]
 
 
-def _number(value: float) -> str:
-    shown = round(value, 1)
-    whole = int(shown) if shown == int(shown) else shown
-    return str(number_format(whole, use_l10n=True, force_grouping=True))
-
-
 def _hours_in_words(hours: Hours) -> str:
-    low, high = _number(hours.least), _number(hours.most)
+    low, high = number_words(hours.least), number_words(hours.most)
     return low if low == high else f"{low}–{high}"
-
-
-@dataclass(frozen=True, slots=True)
-class NamedItem:
-    """One thing that a statement names. ``offered_by`` of the chooser's ``candidates`` bring the
-    same, or come as close; None where that is not counted or not the reader's to know.
-    """
-
-    code: str
-    label: str
-    offered_by: int | None = None
-    candidates: int | None = None
-
-    @property
-    def words(self) -> str:
-        """ "port logistics (3 of 60 candidates)"."""
-        words = in_sentence(self.code, self.label)
-        if self.offered_by is None or not self.candidates:
-            return words
-        return ngettext(
-            "%(item)s (%(count)s of %(candidates)s candidate)",
-            "%(item)s (%(count)s of %(candidates)s candidates)",
-            self.candidates,
-        ) % {
-            "item": words,
-            "count": _number(self.offered_by),
-            "candidates": _number(self.candidates),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +87,10 @@ class _Contribution(NamedTuple):
     similarity: float
     items: tuple[NamedItem, ...]
 
+    def telling(self, *, common: bool) -> tuple[NamedItem, ...]:
+        """Its items, those that most candidates bring only with ``common``."""
+        return tuple(item for item in self.items if common or not item.is_common)
+
 
 @dataclass(frozen=True, slots=True)
 class Chooser:
@@ -134,13 +106,19 @@ class Chooser:
         found = {}
         for row in self.reasons.get("contributions") or ():
             items = tuple(
-                NamedItem(code, item_label(code), *(counts[:2] if counted else ()))
+                _named(code, counts if counted else (None, None, *counts[2:]))
                 for code, _part, *counts in row.get("items") or ()
             )
             found[row["facet"]] = _Contribution(
                 row.get("share") or 0.0, row.get("similarity") or 0.0, items
             )
         return dict(sorted(found.items(), key=lambda entry: -entry[1].share))
+
+
+def _named(code: str, counts: Sequence[Any]) -> NamedItem:
+    """An item as it is stored: of before its count, or whether it is common, was kept, too."""
+    offered_by, candidates, is_common = (*counts, None, None, None)[:3]
+    return NamedItem(code, item_label(code), offered_by, candidates, bool(is_common))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +152,8 @@ def pair_statements(
     forth = _Voice(first, second, hours, addressed=read_by == "first", counted=read_by != "both")
     back = _Voice(second, first, hours, addressed=False, counted=read_by == "staff")
     caveats = forth.caveat(), back.caveat()
-    shown = {caveat.code for caveat in caveats if caveat}
+    read = caveats[:1] if read_by == "first" else caveats
+    shown = {caveat.code for caveat in read if caveat}
     return PairStatements(
         (forth.side(caveats[0]), back.side(caveats[1])),
         tuple(_in_common(forth, back))[:MOST_IN_COMMON],
@@ -200,7 +179,7 @@ class _Voice:
         **values: str,
     ) -> Statement:
         items = tuple(items)[:MOST_ITEMS]
-        words = self.words(table[code], listed([item.words for item in items]), **values)
+        words = self.words(table[code], listed(items_in_words(items)), **values)
         return Statement(code, words, items)
 
     def words(self, sentence: Sentence, items: str = "", **values: str) -> str:
@@ -217,7 +196,7 @@ class _Voice:
         )
         labels = [in_sentence(facet, str(FACET_LABELS[facet])) for facet in ignored]
         return SideStatements(
-            tuple(self.gains())[:MOST_GAINS],
+            tuple(self.gains()[:MOST_GAINS]),
             caveat,
             own,
             other,
@@ -228,30 +207,42 @@ class _Voice:
 
     # Gains: exact offers first, then close ones, then by the largest share
 
-    def gains(self) -> Iterator[Statement]:
+    def gains(self) -> list[Statement]:
+        """What most candidates bring is named only where nothing else is; each offer once."""
+        rare = list(_each_offer_once(self._gains(common=False)))
+        return rare or list(_each_offer_once(self._gains(common=True)))
+
+    def _gains(self, *, common: bool) -> Iterator[Statement]:
         say = partial(self.say, GAINS)
-        yield from self._needs_met(say)
+        needs = self.found.get("needs_offers")
+        if needs:
+            yield from self._needs_met(say, needs.items)
+            if needs.share > 0:
+                yield from self._needs_nearly_met(say, needs.telling(common=common))
+        else:  # they do not count for this side, and may be met all the same
+            both = sorted(f"topic:{code}" for code in self.me.needs & self.them.offers)
+            yield from self._needs_met(say, [NamedItem(code, item_label(code)) for code in both])
         for facet, found in self.found.items():
             if found.share > 0 and facet in _MAKERS:
-                yield from _MAKERS[facet](self, say)
+                yield from _MAKERS[facet](self, say, found.telling(common=common))
 
-    def _needs_met(self, say: Any) -> Iterator[Statement]:
+    def _needs_met(self, say: Any, items: Sequence[NamedItem]) -> Iterator[Statement]:
         # Also where most candidates meet them: a need that is met is never silent
-        needs = self.found.get("needs_offers", _NO_CONTRIBUTION)
         met = [
             item
-            for kind, code, _offer, item in _parsed(needs.items)
+            for kind, code, _offer, item in _parsed(items)
             if kind == "topic" and code in self.me.needs and code in self.them.offers
         ]
         if met:
             yield say("needs_met", met)
-        if needs.share > 0:
-            close = [
-                (wanted, item)
-                for kind, wanted, offer, item in _parsed(needs.items)
-                if kind == "near_topic" and self._is_close(wanted, offer)
-            ]
-            yield from self._related(say, "need_nearly_met", "topic", close)
+
+    def _needs_nearly_met(self, say: Any, items: Sequence[NamedItem]) -> Iterator[Statement]:
+        close = [
+            (wanted, item)
+            for kind, wanted, offer, item in _parsed(items)
+            if kind == "near_topic" and self._is_close(wanted, offer)
+        ]
+        yield from self._related(say, "need_nearly_met", "topic", close)
 
     def _is_close(self, wanted: str, offer: str) -> bool:
         return (
@@ -268,10 +259,10 @@ class _Voice:
         for wanted, item in found[:MOST_OF_A_KIND]:
             offer = f"topic:{item.code.partition('>')[2]}"
             name = f"{kind}:{wanted}"
-            named = NamedItem(offer, item_label(offer), item.offered_by, item.candidates)
+            named = replace(item, code=offer, label=item_label(offer))
             yield say(code, [named], wanted=in_sentence(name, item_label(name)))
 
-    def _ties(self, say: Any) -> Iterator[Statement]:
+    def _ties(self, say: Any, _items: Sequence[NamedItem]) -> Iterator[Statement]:
         for code, country, ties in (
             ("ties_to_community", "", [t for t in self.me.ties if t.community_id == self.them.id]),
             ("ties_to_country", self.them.country, self.me.ties_to(self.them.country)),
@@ -281,8 +272,8 @@ class _Voice:
             if items:
                 yield say(code, items, country=country and country_name(country))
 
-    def _challenges(self, say: Any) -> Iterator[Statement]:
-        parsed = list(_parsed(self.found["challenges"].items))
+    def _challenges(self, say: Any, items: Sequence[NamedItem]) -> Iterator[Statement]:
+        parsed = list(_parsed(items))
         shared = [
             item
             for kind, code, _offer, item in parsed
@@ -339,7 +330,7 @@ class _Voice:
             return say(code, lacking) if lacking else None
         if code == "size" and differ_in_size(self.me, self.them):
             mine, theirs = self.me.population or 0, self.them.population or 0
-            return say(code, first=_number(mine), second=_number(theirs))
+            return say(code, first=number_words(mine), second=number_words(theirs))
         disjoint = code in DISJOINT and DISJOINT[code](self.me, self.them)
         return say(code) if disjoint else None
 
@@ -386,6 +377,16 @@ _NO_CONTRIBUTION = _Contribution(0.0, 0.0, ())
 _MAKERS = {"ties": _Voice._ties, "challenges": _Voice._challenges}
 
 
+def _each_offer_once(statements: Iterable[Statement]) -> Iterator[Statement]:
+    """Leaves out a sentence whose offers, those of the other side, an earlier one has named."""
+    offers: set[str] = set()
+    for one in statements:
+        named = {item.code for item in one.items if item.code.startswith("topic:")}
+        if not named or not named <= offers:
+            yield one
+        offers |= named
+
+
 def _parsed(items: Iterable[NamedItem]) -> Iterator[tuple[str, str, str, NamedItem]]:
     """Kind, code, the offer that comes close to it or helps (or empty), and the item."""
     for item in items:
@@ -418,18 +419,18 @@ def _alike(facet: str, forth: _Voice, back: _Voice) -> Iterator[Statement]:
         return
     if facet in ("sectors", "themes", "institutions"):
         shared = getattr(forth.me, facet) & getattr(forth.them, facet)
-        items = (forth.found.get(facet) or back.found[facet]).items
-        named = [item for _kind, code, _offer, item in _parsed(items) if code in shared]
+        of = forth.found.get(facet) or back.found[facet]
+        both = [item for _kind, code, _offer, item in _parsed(of.items) if code in shared]
+        named = [item for item in both if not item.is_common] or both
         if named:
             yield say(facet, named if forth.addressed else [_uncounted(item) for item in named])
     if facet == "story":
-        spoken = mentions(forth.me.story) & mentions(forth.them.story)
-        labels = {item_label(code): code for code in sorted(spoken)}
-        named = [NamedItem(code, words) for words, code in sorted(labels.items())]
+        told = told_by_both(forth.me, forth.them)
+        named = [NamedItem(code, words) for words, code in sorted(told.items())]
         if named:
             yield say(facet, named)
     for likeness in likenesses(facet, forth.me, forth.them):
-        first, second = map(_number, likeness.numbers or (0, 0))
+        first, second = map(number_words, likeness.numbers or (0, 0))
         climate = str(CLIMATES[likeness.climate]) if likeness.climate else ""
         yield say(likeness.code, climate=climate, first=first, second=second)
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, NamedTuple, Protocol
 
-from backend.cities.facets import CLIMATES
+from backend.cities.facets import CLIMATES, item_label
 from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.profile_schema import document_value
@@ -260,7 +260,8 @@ class Likeness(NamedTuple):
 
 
 def _institutions(a: PublicFacts, b: PublicFacts) -> Iterator[Likeness]:
-    if a.seaport and b.seaport:
+    # Where both name a port authority, that is said of both
+    if a.seaport and b.seaport and "port_authority" not in a.institutions & b.institutions:
         yield Likeness("seaport")
     for code, name, enough in _MANY:
         one, other = getattr(a, name) or 0, getattr(b, name) or 0
@@ -351,16 +352,15 @@ _SPACED = re.compile(r"[\u0000-\u0dff]+")  # scripts that put spaces between wor
 
 
 @cache
-def _phrases() -> Sequence[tuple[str, str]]:
-    """Words by which a story may mention a code, in any language, and the code."""
-    return [
-        (phrase, f"{kind}:{code}")
-        for kind, name in _MENTIONED.items()
-        for code, term in vocabulary(name).items()
-        for words in (*((label,) for label in term.labels.values()), *term.synonyms.values())
-        for phrase in map(_as_words, words)
-        if phrase.strip()
-    ]
+def _phrases() -> Mapping[str, frozenset[str]]:
+    """Words by which a story may mention codes, in any language, and the codes; longest first."""
+    found: dict[str, set[str]] = {}
+    for kind, name in _MENTIONED.items():
+        for code, term in vocabulary(name).items():
+            for words in (*((label,) for label in term.labels.values()), *term.synonyms.values()):
+                for phrase in filter(str.strip, map(_as_words, words)):
+                    found.setdefault(phrase, set()).add(f"{kind}:{code}")
+    return {phrase: frozenset(found[phrase]) for phrase in sorted(found, key=len, reverse=True)}
 
 
 def _as_words(text: str) -> str:
@@ -370,11 +370,32 @@ def _as_words(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def mentions(story: str) -> frozenset[str]:
-    """Codes of the vocabulary that a story names, such as "topic:port_logistics"."""
+    """Codes of the vocabulary that a story names, such as "topic:port_logistics". Of words within
+    words the longer count: "energy efficiency" is no mention of energy.
+    """
     spaced = " " + " ".join(_WORD.findall(story.casefold())) + " "
     joined = spaced.replace(" ", "")
-    return frozenset(
-        code
-        for phrase, code in _phrases()
-        if phrase in (spaced if phrase.startswith(" ") else joined)
-    )
+    found: frozenset[str] = frozenset()
+    for phrase, codes in _phrases().items():
+        if phrase.startswith(" ") and phrase in spaced:
+            spaced = spaced.replace(phrase, " | ")
+            found |= codes
+        elif not phrase.startswith(" ") and phrase in joined:
+            joined = joined.replace(phrase, "|")
+            found |= codes
+    return found
+
+
+def told_by_both(a: PublicFacts, b: PublicFacts) -> dict[str, str]:
+    """Words for what both stories name, and the code; without what both profiles state as well,
+    which other sentences rest on.
+    """
+    stated = {
+        "sector": a.sectors & b.sectors,
+        "theme": a.themes & b.themes,
+        "challenge": a.challenges & b.challenges,
+        "topic": a.needs & b.offers | b.needs & a.offers,
+    }
+    known = {item_label(f"{kind}:{code}") for kind, codes in stated.items() for code in codes}
+    labels = {item_label(code): code for code in sorted(mentions(a.story) & mentions(b.story))}
+    return {words: code for words, code in labels.items() if words not in known}

@@ -19,6 +19,7 @@ from matching.preference import Preference
 from matching.reciprocal import Reciprocal
 from matching.types import (
     Explanation,
+    Item,
     NotFittedError,
     ProfileRecord,
     Snapshot,
@@ -315,6 +316,7 @@ def test_an_item_says_how_many_candidates_bring_it() -> None:
         build_engine(world, FeatureBuilder(VOCABULARY)).explain(1, 12)[0].contributions[0].items[0]
     )
     assert (item.code, item.offered_by, item.candidates) == ("topic:water", 2, 3)
+    assert item.is_common  # also of those that others know of: France is, as far as they know
 
 
 def test_nothing_that_both_sides_read_tells_whom_a_side_excludes() -> None:
@@ -324,11 +326,11 @@ def test_nothing_that_both_sides_read_tells_whom_a_side_excludes() -> None:
     right = tuple(random_record(rng, id_, rng.choice(["DE", "JP"])) for id_ in range(11, 71))
     pairs = [(1, record.id) for record in right if record.country == "DE"]
 
+    def _read(items: tuple[Item, ...]) -> list[tuple[str, float, bool]]:
+        return [(item.code, item.part, item.is_common) for item in items]
+
     def read_by_all(side: Explanation) -> tuple[Any, ...]:
-        parts = [
-            (one.facet, one.share, one.lift, [(item.code, item.part) for item in one.items])
-            for one in side.contributions
-        ]
+        parts = [(one.facet, one.share, one.lift, _read(one.items)) for one in side.contributions]
         return side.gain, side.preference, side.caveat, parts
 
     found = []

@@ -213,7 +213,13 @@ def _explanation_json(explanation: Explanation) -> dict[str, Any]:
                 "lift": None if c.lift is None else round(c.lift, 6),
                 "weight": round(c.weight, 6),
                 "items": [
-                    [item.code, round(item.part, 6), item.offered_by, item.candidates]
+                    [
+                        item.code,
+                        round(item.part, 6),
+                        item.offered_by,
+                        item.candidates,
+                        item.is_common,
+                    ]
                     for item in c.items[:10]
                 ],
             }

@@ -82,6 +82,31 @@ def test_suggestion_shows_reasons_of_each_side_and_the_caveat(
     assert "1 suggestion waits for your answer." in html
 
 
+def test_a_list_shows_the_first_two_reasons_and_the_others_behind_one_line(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
+) -> None:
+    facts = {"facet": "institutions", "share": 0.1, "similarity": 1.0, "weight": 1.0, "items": []}
+    answers = document(
+        facts={"seaport": True, "universities": 4, "median_age": 40.0}, needs_offers=WATER
+    )
+    for side in (suggestion.pair.a, suggestion.pair.b):
+        side.profile.current_version = ProfileVersionFactory(profile=side.profile, data=answers)
+        side.profile.save()
+    suggestion.a_reasons = suggestion.b_reasons = REASONS | {
+        "contributions": [*REASONS["contributions"], facts]
+    }
+    suggestion.save()
+    reader = sign_in(official.user)
+    listed, page = (
+        one_line(reader.get(path).text)
+        for path in (list_url(official), detail_url(official, suggestion))
+    )
+    first, _opens, behind = listed.partition("More reasons")
+    assert "Both have a port." in first and "Universities: 4 and 4." in first
+    assert "Similar median age" in behind and "Similar median age" not in first
+    assert "Similar median age" in page and "More reasons" not in page
+
+
 def test_bars_have_their_table_and_gaps_are_gaps(
     suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
 ) -> None:

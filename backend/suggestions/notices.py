@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -23,7 +25,7 @@ from backend.notifications.notices import MessageText, community_page, notice
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair, SetAsideVote, Suggestion
-from backend.suggestions.pair_text import pair_text
+from backend.suggestions.pair_text import Statement, pair_text
 from backend.suggestions.queries import between_seekers, in_order
 from backend.suggestions.sides import SuggestionSide, side_of
 
@@ -77,17 +79,34 @@ _COMMUNITIES = tuple(
 )
 
 
-def _named_with_its_reason(own: SuggestionSide) -> str:
-    """The other community, and the first thing that the own one gains from it; else what the two
-    have in common, else what the other gains.
+_COUNTS = gettext_lazy(
+    "Counts of candidates say how many of the communities that your own wishes allow bring the "
+    "same, or come as close."
+)
+
+
+def _named_with_reasons(own_sides: Sequence[SuggestionSide]) -> Iterator[str]:
+    """For each side the other community, and what speaks for it; then what a count means."""
+    is_counted = False
+    for own in own_sides:
+        name = f"{own.fit.other.name} ({own.fit.other.country.label})"
+        reason = _first_reason(own)
+        if reason is None:
+            yield f"{name}."
+        else:
+            is_counted |= any(item.is_counted for item in reason.items)
+            yield _("%(name)s: %(gain)s") % {"name": name, "gain": reason}
+    if is_counted:
+        yield str(_COUNTS)
+
+
+def _first_reason(own: SuggestionSide) -> Statement | None:
+    """The first thing that the side gains; else what the two have in common, else what the other
+    gains.
     """
-    fit, back = own.fit, own.other.fit
-    text = pair_text(fit, back, read_by="first")
+    text = pair_text(own.fit, own.other.fit, read_by="first")
     mine, theirs = (side.said.gains for side in text.sides)
-    name = f"{fit.other.name} ({fit.other.country.label})"
-    for reason in (*mine, *text.in_common, *theirs):
-        return _("%(name)s: %(gain)s") % {"name": name, "gain": reason}
-    return f"{name}."
+    return next(iter((*mine, *text.in_common, *theirs)), None)
 
 
 @notice(
@@ -116,7 +135,7 @@ def _new_suggestions(notification: Notification) -> MessageText:
                 count,
             )
             % {"own": own_name(notification), "count": count},
-            *map(_named_with_its_reason, own_sides),
+            *_named_with_reasons(own_sides),
             _(
                 "Each comes with its reasons for both sides. Neither side sees the other's answer"
                 " before both are interested."

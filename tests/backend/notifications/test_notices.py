@@ -407,9 +407,11 @@ def test_partner_from_whom_nothing_is_gained_is_named_with_what_both_share() -> 
     suggestion = SuggestionFactory(pair=PairFactory(a=a, b=b), a_reasons=reasons, b_reasons=reasons)
     payload = {"suggestions": [suggestion.pk], "count": 1}
     notification = NotificationFactory(kind="new_suggestions", community=a, payload=payload)
-    assert f"{b.name} (Germany): Both want exchange in culture" in " ".join(
-        describe(notification).sentences
-    )
+    told = " ".join(describe(notification).sentences)
+    assert f"{b.name} (Germany): Both want exchange in culture (1 of 2 candidates)." in told
+    assert "Counts of candidates say how many" in told
+    Suggestion.objects.update(a_reasons={}, b_reasons={})
+    assert "Counts of candidates" not in " ".join(describe(notification).sentences)
 
 
 def test_inbox_is_ones_own_and_is_read_by_oneself() -> None:

@@ -82,7 +82,7 @@ def test_suggestion_shows_reasons_of_each_side_and_the_caveat(
     assert "1 suggestion waits for your answer." in html
 
 
-def test_a_list_shows_the_first_two_reasons_and_the_others_behind_one_line(
+def test_a_list_shows_the_first_reasons_and_the_others_behind_one_line(
     suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
 ) -> None:
     facts = {"facet": "institutions", "share": 0.1, "similarity": 1.0, "weight": 1.0, "items": []}
@@ -102,7 +102,8 @@ def test_a_list_shows_the_first_two_reasons_and_the_others_behind_one_line(
         for path in (list_url(official), detail_url(official, suggestion))
     )
     first, _opens, behind = listed.partition("More reasons")
-    assert "Both have a port." in first and "Universities: 4 and 4." in first
+    assert "Fernstadt offers what you need" in first and "Both have a port." in first
+    assert "Universities: 4 and 4." in behind and "Universities: 4 and 4." not in first
     assert "Similar median age" in behind and "Similar median age" not in first
     assert "Similar median age" in page and "More reasons" not in page
 

@@ -11,6 +11,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from backend.cities.facets import in_sentence, listed
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.vocabularies import label
 from backend.common.formatting import comma_list
@@ -171,6 +172,10 @@ class StandingText:
     nearest: list[NearText]
 
 
+def _topic(code: str) -> str:
+    return in_sentence(f"topic:{code}", label("topics", code))
+
+
 def standing_text(
     standing: CommunityProspects, community_id: int, *, may_edit: bool
 ) -> StandingText:
@@ -179,7 +184,6 @@ def standing_text(
         for cause in standing.causes
     ]
     nearest = [
-        NearText(near, comma_list(label("topics", code) for code in near.needs))
-        for near in standing.nearest
+        NearText(near, listed([_topic(code) for code in near.needs])) for near in standing.nearest
     ]
     return StandingText(standing, causes, nearest)

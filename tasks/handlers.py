@@ -15,6 +15,7 @@ from backend.cities.services.profiles import (
     resume_paused_profiles,
 )
 from backend.common.files import DELETE_FILE
+from backend.introductions.services.follow_ups import ask_follow_ups
 from backend.introductions.services.introductions import open_introduction_for_mutual
 from backend.introductions.services.partnerships import (
     ask_for_reports,
@@ -136,6 +137,11 @@ def expire_old_suggestions(lease: Lease) -> None:
 @handles("remind_of_expiry")
 def remind_sides(lease: Lease) -> None:
     remind_of_expiry()
+
+
+@handles("ask_follow_ups")
+def ask_what_follows(lease: Lease) -> None:
+    ask_follow_ups()
 
 
 @handles("assess_partner_request")

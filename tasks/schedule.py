@@ -45,6 +45,7 @@ PERIODIC_TASKS: dict[str, PeriodicTask] = {
         "answer_partner_requests", dt.timedelta(hours=1), dt.timedelta(minutes=10)
     ),
     "remind_of_expiry": PeriodicTask("remind_of_expiry", _DAY, dt.timedelta(hours=8, minutes=20)),
+    "ask_follow_ups": PeriodicTask("ask_follow_ups", _DAY, dt.timedelta(hours=8, minutes=40)),
     # The days of an exclusion rule are those of UTC
     "enforce_exclusion_rules": PeriodicTask(
         "enforce_exclusion_rules", _DAY, dt.timedelta(minutes=1)

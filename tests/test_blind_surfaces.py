@@ -18,7 +18,9 @@ over (``allocating``) | | when the pair is suggested again | a pair rests from t
 not from the decline (``services.answers``) | | B's number of open introductions and its
 capacity | only mutual interest counts; interests that find no room wait unseen | | reminders before
 the end | sent by B's own state (``expiry.remind_of_expiry``) | | the end itself | B's side expires
-by the clock, and reads the same words |
+by the clock, and reads the same words | | whether it is worth going on, after a meeting
+and three months on | both sides are asked at once, whatever either answers; rows, events and
+notices are the side's own; compared in tests/backend/introductions/test_follow_ups.py |
 """
 
 from __future__ import annotations

@@ -31,13 +31,19 @@ from tests.actors import (
 
 
 class Scene:
-    """An introduction of A and B with contacts and a meeting that both sides can come to."""
+    """An introduction of A and B, who have met and are asked whether to go on, with contacts and a
+    meeting that both sides can come to.
+    """
 
     def __init__(self, stage: str = "introduced") -> None:
         self.world: World = make_world()
         self.introduction: Introduction = self.world.introduced(
-            stage=stage, close_reason="other" if stage == "closed" else ""
+            stage=stage,
+            close_reason="other" if stage == "closed" else "",
+            met_on=dt.date(2026, 1, 4),
         )
+        for side in (self.world.a, self.world.b):
+            make.FollowUpFactory(introduction=self.introduction, community=side)
         self.contacts = {side.pk: contact_of(side) for side in (self.world.a, self.world.b)}
         self.meeting: Meeting = make.MeetingFactory(introduction=self.introduction)
         for time in self.meeting.times.all():
@@ -117,6 +123,16 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
     "introduction: leave on its page": (page(f"{PAGE}/leave/", {}), SPEAKERS),
     "consent: give by API": (api("{own}/consent/", {}), SPEAKERS),
     "consent: give on its page": (page(f"{PAGE}/consent/", {"act": "give"}), SPEAKERS),
+    "follow-up: read on its page": (page(f"{PAGE}/follow-ups/after_meeting/"), SPEAKERS),
+    "follow-up: answer on its page": (
+        page(f"{PAGE}/follow-ups/after_meeting/", {"answer": "no"}),
+        SPEAKERS,
+    ),
+    "follow-up: answer by API": (
+        api("{own}/follow-ups/after_meeting/", {"answer": "no"}),
+        SPEAKERS,
+    ),
+    "follow-ups: read both sides' answers": (api("{own}/follow-ups/"), STAFF),
     "meetings: read by API": (api("{own}/meetings/"), MEMBERS | STAFF),
     "meeting: read by API": (api("{own}/meetings/{meeting}/"), MEMBERS | STAFF),
     "meeting: read on its page": (page(f"{MEETING}/"), MEMBERS | STAFF),

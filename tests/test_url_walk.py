@@ -134,6 +134,7 @@ def stage(module_db: None) -> Stage:
         "introduction_id": introduction.pk,
         "pair_id": world.pair.pk,
         "meeting_id": make.MeetingFactory(introduction=introduction, fixed=True).pk,
+        "occasion": make.FollowUpFactory(introduction=introduction).occasion,
         "abroad_id": world.b.pk,
         "rule_id": make.ExclusionRuleFactory().pk,
         "letter_id": make.VettingLetterFactory(profile=world.a.profile).pk,
@@ -221,7 +222,8 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
         for actor in ACTORS
         if actor not in _SIDES
     },
-    # Who may only read proposes no meeting; staff leave for no side.
+    # Who may only read proposes no meeting; staff leave, and answer, for no side. B was not asked.
+    **{("web:follow_up", actor): HIDDEN for actor in ACTORS if actor != "official"},
     **{
         ("web:meeting_new", actor): HIDDEN
         for actor in ACTORS

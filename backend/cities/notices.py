@@ -42,15 +42,19 @@ class CommunityPair(Protocol):
     def b_id(self) -> int: ...
 
 
-def people_of(community_ids: Iterable[int], *, vetted: bool = True) -> list[tuple[int, int]]:
+def people_of(
+    community_ids: Iterable[int], *, vetted: bool = True, answering: bool = False
+) -> list[tuple[int, int]]:
     """(user id, community id) of those with an active role there; by default only those whom staff
-    have confirmed.
+    have confirmed, and with ``answering`` only those who answer for the community.
     """
     roles = CommunityRole.objects.filter(
         community_id__in=list(community_ids), ended_at__isnull=True, user__is_active=True
     )
     if vetted:
         roles = roles.filter(vetted_at__isnull=False)
+    if answering:
+        roles = roles.filter(role__in=RESPONSIBLE)
     return list(roles.order_by("id").values_list("user_id", "community_id"))
 
 
@@ -72,6 +76,17 @@ def to_curators(event: Event, **payload: Any) -> list[Notification]:
 
 def to_sides(pair: CommunityPair, subject_id: int, **payload: Any) -> list[Notification]:
     """To the people of both sides; each payload names the other side."""
+    return _to_sides(pair, subject_id, payload, answering=False)
+
+
+def to_who_answers(pair: CommunityPair, subject_id: int, **payload: Any) -> list[Notification]:
+    """The same to those alone who answer for their side."""
+    return _to_sides(pair, subject_id, payload, answering=True)
+
+
+def _to_sides(
+    pair: CommunityPair, subject_id: int, payload: dict[str, Any], *, answering: bool
+) -> list[Notification]:
     other = {pair.a_id: pair.b_id, pair.b_id: pair.a_id}
     return [
         Notification(
@@ -80,7 +95,7 @@ def to_sides(pair: CommunityPair, subject_id: int, **payload: Any) -> list[Notif
             subject_id=subject_id,
             payload={"other": other[own], **payload},
         )
-        for user_id, own in people_of(other)
+        for user_id, own in people_of(other, answering=answering)
     ]
 
 
@@ -135,14 +150,7 @@ def _join_requested_recipients(event: Event) -> list[Notification]:
     """Those who may let the person in: the community's vetted officials and chairs; curators where
     there is none.
     """
-    answering = CommunityRole.objects.filter(
-        community_id=event.community_id or 0,
-        ended_at__isnull=True,
-        vetted_at__isnull=False,
-        role__in=RESPONSIBLE,
-        user__is_active=True,
-    )
-    people = list(answering.order_by("id").values_list("user_id", flat=True))
+    people = people_of([event.community_id] if event.community_id else [], answering=True)
     if not people:
         return to_curators(event, community=event.community_id)
     return [
@@ -152,7 +160,7 @@ def _join_requested_recipients(event: Event) -> list[Notification]:
             subject_id=event.subject_id,
             payload={"community": event.community_id},
         )
-        for user_id in people
+        for user_id, _side in people
     ]
 
 

@@ -18,6 +18,7 @@ from backend.cities.notices import (
     seeking_ended_words,
     side_names,
     to_sides,
+    to_who_answers,
     without,
 )
 from backend.introductions.meeting_times import calendar_entry, has_entry, local_times, method_of
@@ -31,6 +32,7 @@ from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, notice, subject_page
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
+from backend.suggestions.models import FollowUp
 
 _introduction_page = subject_page("web:introduction", "introduction_id")
 
@@ -226,6 +228,46 @@ def _partner_seeks_no_more(notification: Notification) -> MessageText:
             % side_names(notification),
         ),
         _("See the introduction"),
+    )
+
+
+# The questions that follow
+
+
+def _follow_up_recipients(event: Event) -> list[Notification]:
+    """Who may answer for either side."""
+    introduction = Introduction.objects.select_related("pair").get(pk=event.subject_id)
+    occasion = event.payload["occasion"]
+    return to_who_answers(introduction.pair, introduction.pk, occasion=occasion)
+
+
+def _follow_up_page(notification: Notification) -> str:
+    where = {"introduction_id": notification.subject_id}
+    return reverse("web:follow_up", kwargs=where | {"occasion": notification.payload["occasion"]})
+
+
+@notice(
+    "follow_up",
+    gettext_lazy("Is it worth going on?"),
+    Topic.FOLLOW_UP_ASKED,
+    recipients=_follow_up_recipients,
+    path=_follow_up_page,
+)
+def _follow_up(notification: Notification) -> MessageText:
+    if notification.payload["occasion"] == FollowUp.Occasion.AFTER_MEETING:
+        asked = _("%(own)s and %(other)s have met. Is it worth going on?")
+    else:
+        asked = _(
+            "It is three months and more since %(own)s and %(other)s were introduced. Is it worth "
+            "going on?"
+        )
+    return MessageText(
+        _("One question: is it worth going on?"),
+        (
+            asked % side_names(notification),
+            _("Only your side and staff read the answer; the other side never does."),
+        ),
+        _("Answer the question"),
     )
 
 

@@ -85,6 +85,8 @@ class Topic(models.TextChoices):
     MEETING_CANCELLED = "meeting_cancelled"
     CONSENT_GIVEN = "consent_given"
     CONSENT_WITHDRAWN = "consent_withdrawn"
+    FOLLOW_UP_ASKED = "follow_up_asked"
+    FOLLOW_UP_ANSWERED = "follow_up_answered"
     AGREEMENT_TEMPLATE_SAVED = "agreement_template_saved"
     AGREEMENT_VERSION_SAVED = "agreement_version_saved"
     AGREEMENT_STATUS_CHANGED = "agreement_status_changed"

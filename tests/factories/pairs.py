@@ -28,6 +28,7 @@ from backend.suggestions.models import (
     CurrentRun,
     Decision,
     ExclusionRule,
+    FollowUp,
     Pair,
     PartnerRequest,
     RankedPair,
@@ -240,6 +241,27 @@ class IntroductionFactory(DjangoModelFactory):
 
     suggestion = factory.SubFactory(SuggestionFactory, mutual=True)
     pair = factory.SelfAttribute("suggestion.pair")
+
+
+class FollowUpFactory(DjangoModelFactory):
+    """Asked of side a after a meeting, just now; ``answer=`` with ``answered_by=`` for one that is
+    answered.
+    """
+
+    class Meta:
+        model = FollowUp
+
+    class Params:
+        introduction = factory.SubFactory(IntroductionFactory, stage=Introduction.Stage.INTRODUCED)
+
+    introduction_id = factory.SelfAttribute("introduction.pk")
+    suggestion = factory.SelfAttribute("introduction.suggestion")
+    community = factory.SelfAttribute("introduction.pair.a")
+    occasion = FollowUp.Occasion.AFTER_MEETING
+    asked_at = factory.LazyFunction(lambda: dt.datetime.now(dt.UTC))
+    closes_at = factory.LazyAttribute(lambda o: o.asked_at + dt.timedelta(days=30))
+    answered_at = factory.LazyAttribute(lambda o: o.asked_at if o.answered_by else None)
+    answered_by = None
 
 
 class ConsentFactory(DjangoModelFactory):

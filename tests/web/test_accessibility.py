@@ -18,9 +18,11 @@ from backend.suggestions.models import Suggestion
 from tests.actors import World, make_world
 from tests.factories import (
     FULL_DOCUMENT,
+    MOMENT,
     PASSWORD,
     ApiTokenFactory,
     CommunityRoleFactory,
+    FollowUpFactory,
     IntroductionFactory,
     InvitationFactory,
     JoinRequestFactory,
@@ -56,7 +58,10 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
     ListedPartnershipFactory(place_a=official.community.place)
     NotificationFactory(recipient=official.user, community=official.community)
     third = SuggestionFactory(pair__a=official.community, mutual=True)
-    introduction = IntroductionFactory(suggestion=third, stage=Introduction.Stage.INTRODUCED)
+    introduction = IntroductionFactory(
+        suggestion=third, stage=Introduction.Stage.INTRODUCED, met_on=MOMENT.date()
+    )
+    asked = FollowUpFactory(introduction=introduction, community=official.community)
     submitted = CommunityRoleFactory(vetted_at=None).community
     run = ScoringRunFactory(status="running", shard_count=3)
     pk = official.community_id
@@ -77,6 +82,7 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
         "web:suggestion": f"{pk} {suggestion.pk}",
         "web:dossier": f"{pk} {suggestion.pk}",
         "web:introduction": f"{introduction.pk}",
+        "web:follow_up": f"{introduction.pk} {asked.occasion}",
         "account_login": "",
         "account_signup": "",
         "account_reset_password": "",

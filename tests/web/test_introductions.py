@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
@@ -11,10 +12,12 @@ from django.test import Client
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
 from backend.introductions.models import Introduction
+from backend.introductions.services.follow_ups import ask_follow_ups
 from backend.outbox.models import Event
 from backend.suggestions.models import Suggestion
 from tests.actors import World, contact_of
 from tests.factories import (
+    MOMENT,
     CommunityFactory,
     ContactFactory,
     IntroductionFactory,
@@ -22,7 +25,7 @@ from tests.factories import (
     PairFactory,
 )
 from tests.web.conftest import SignIn
-from tests.web.html_forms import url
+from tests.web.html_forms import one_line, url
 
 pytestmark = pytest.mark.usefixtures("shared_world")
 
@@ -303,3 +306,85 @@ def test_introduction_by_hand_needs_its_reason(world: World) -> None:
     assert (opened.status_code, opened.json()["opened_because"]) == (201, "The mayors met.")
     board = curator.get(f"{STAFF}?stage=to_introduce").json()["results"]
     assert [introduction["id"] for introduction in board] == [opened.json()["id"]]
+
+
+# Is it worth going on? Asked on a page and through the API.
+
+
+def asked_of_both(world: World, **values: Any) -> Introduction:
+    """They have met, and both sides are asked."""
+    introduction = world.introduced(**({"met_on": MOMENT.date()} | values))
+    assert ask_follow_ups() == 1
+    return introduction
+
+
+def test_page_asks_and_says_what_becomes_of_the_answer(world: World) -> None:
+    introduction, official = asked_of_both(world), world.client("official")
+    where = url("follow_up", introduction.pk, "after_meeting")
+    assert where in official.get(url("introduction", introduction.pk)).text
+    html = one_line(official.get(where).text)
+    assert "Is it worth going on with Beta?" in html
+    assert "Only your side and staff read the answer. Beta never sees it" in html
+    assert "until" in html and "(UTC)" in html and "checked" not in html
+    nothing = official.post(where, {})
+    assert nothing.status_code == 422 and "There is a problem" in nothing.text
+    assert official.post(where, {"answer": "no"}).url == url("introduction", introduction.pk)
+    own = official.get(url("introduction", introduction.pk)).text
+    assert "Your side has answered" in own
+    assert "No, we do not fit well enough" in own and "Change the answer" in own
+    assert "checked" in official.get(where).text
+
+
+def test_members_read_what_their_side_answers_and_the_other_side_nothing(world: World) -> None:
+    introduction = asked_of_both(world)
+    where = url("follow_up", introduction.pk, "after_meeting")
+    assert world.client("chair").post(where, {"answer": "yes"}).status_code == 302
+    member = world.client("committee_member").get(url("introduction", introduction.pk)).text
+    assert "Yes, it is worth going on" in member and where not in member
+    other = world.client("official").get(url("introduction", introduction.pk)).text
+    assert "Yes, it is worth going on" not in other and "Answer the question" in other
+
+
+def test_closed_question_leads_back_and_takes_no_answer(world: World) -> None:
+    introduction, official = asked_of_both(world), world.client("official")
+    where = url("follow_up", introduction.pk, "after_meeting")
+    Introduction.objects.filter(pk=introduction.pk).update(stage="agreement")
+    assert official.get(where).url == url("introduction", introduction.pk)
+    assert official.post(where, {"answer": "yes"}).status_code == 409
+    assert where not in official.get(url("introduction", introduction.pk)).text
+    assert official.get(url("follow_up", introduction.pk, "after_dinner")).status_code == 404
+
+
+def test_open_questions_are_listed_and_answered_through_the_api(world: World) -> None:
+    introduction, official = asked_of_both(world), world.client("official")
+    path = f"/api/v1/communities/{world.a.pk}/follow-ups/"
+    (row,) = official.get(path).json()["results"]
+    assert (row["introduction_id"], row["community_id"]) == (introduction.pk, world.a.pk)
+    assert (row["occasion"], row["answer"], row["is_open"]) == ("after_meeting", "", True)
+    to = address(world, introduction, more="follow-ups/after_meeting/")
+    for _ in range(2):
+        assert send(official, to, {"answer": "yes"}).json()["answer"] == "yes"
+    assert send(official, to, {"answer": "perhaps"}).status_code == 422
+    assert send(official, to, {}).status_code == 422
+    (row,) = official.get(path).json()["results"]
+    assert row["answer"] == "yes" and row["answered_at"]
+    theirs = world.client("chair").get(path.replace(f"/{world.a.pk}/", f"/{world.b.pk}/")).json()
+    assert [row["answer"] for row in theirs["results"]] == [""]
+    Introduction.objects.filter(pk=introduction.pk).update(stage="closed", close_reason="other")
+    assert official.get(path).json()["results"] == []
+    assert send(official, to, {"answer": "no"}).status_code == 409
+
+
+def test_staff_read_both_answers_in_words(world: World) -> None:
+    introduction = asked_of_both(world)
+    to = address(world, introduction, more="follow-ups/after_meeting/")
+    send(world.client("official"), to, {"answer": "too_early"})
+    curator = world.client("curator")
+    html = one_line(curator.get(url("staff_introduction", introduction.pk)).text)
+    assert "Alpha, after a meeting" in html and "Too early to say" in html
+    assert "Beta, after a meeting" in html and "no answer yet" in html
+    rows = curator.get(f"{STAFF}{introduction.pk}/follow-ups/").json()["results"]
+    assert {(row["community_id"], row["answer"]) for row in rows} == {
+        (world.a.pk, "too_early"),
+        (world.b.pk, ""),
+    }

@@ -190,8 +190,8 @@ def test_introduction_of_staff_and_of_a_side_with_many_meetings(
         MeetingFactory(introduction=introduction)
         IntroductionNoteFactory(introduction=introduction)
 
-    check_constant(sign_in(curator), url("staff_introduction", introduction.pk), add, at_most=18)
-    check_constant(sign_in(role.user), url("introduction", introduction.pk), add, at_most=17)
+    check_constant(sign_in(curator), url("staff_introduction", introduction.pk), add, at_most=19)
+    check_constant(sign_in(role.user), url("introduction", introduction.pk), add, at_most=18)
 
 
 # Every list asks the database as often for twelve rows as for three.
@@ -216,6 +216,17 @@ def _shared_introduction(world: World) -> Introduction:
 
 def _meeting(world: World) -> object:
     return make.MeetingFactory(introduction=_shared_introduction(world), fixed=True)
+
+
+def _follow_up(world: World) -> object:
+    introduction = _introduction(world)
+    Introduction.objects.filter(pk=introduction.pk).update(met_on=make.MOMENT.date())
+    return make.FollowUpFactory(introduction=introduction, community=world.a)
+
+
+def _follow_up_of_one(world: World) -> object:
+    introduction = _shared_introduction(world)
+    return make.FollowUpFactory(introduction=introduction, community=make.CommunityFactory())
 
 
 def _note(world: World) -> object:
@@ -305,6 +316,12 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
     ),
     "suggestions": ("official", "communities/{a}/suggestions/", _suggestion),
     "introductions": ("official", "communities/{a}/introductions/", _introduction),
+    "follow-ups": ("official", "communities/{a}/follow-ups/", _follow_up),
+    "staff-follow-ups": (
+        "curator",
+        "staff/introductions/{introduction}/follow-ups/",
+        _follow_up_of_one,
+    ),
     "community-events": (
         "official",
         "communities/{a}/events/",

@@ -6,20 +6,36 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import (
+    BooleanField,
+    Count,
+    DateField,
+    DateTimeField,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
+from django.db.models.functions import Cast, Now
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
+from backend.cities.models import Profile
 from backend.cities.permissions import Reader, require_staff
-from backend.common.dates import database_now
+from backend.common.dates import MonthsAfter, database_now
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, Meeting
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
+from backend.outbox.models import Event
 from backend.outbox.queries import trail
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import barred_among
-from backend.suggestions.models import ExclusionRule
+from backend.suggestions.models import ExclusionRule, FollowUp
 
 _STAGE = Introduction.Stage
 OVER = (_STAGE.AGREEMENT, _STAGE.CLOSED)
@@ -97,6 +113,78 @@ def steps_taken(introduction: Introduction, *, met: bool) -> set[str]:
     if introduction.stage in (*COLUMNS[1:], _STAGE.AGREEMENT):
         taken.add(_STAGE.INTRODUCED)
     return taken | ({_STAGE.FIRST_MEETING.value} if met else set())
+
+
+# The questions that follow: is it worth going on?
+#
+# When they are asked, and whether they can be answered, depends on what both sides know alone.
+
+
+MONTHS_ON = 3
+
+
+def has_occasion(occasion: str) -> Q:
+    """The condition that the question makes sense in an introduction: both sides know of it, it
+    goes on, neither has withdrawn its profile, and what the question asks about has happened.
+    """
+    gone = Profile.Status.WITHDRAWN
+    goes_on = Q(stage__in=COLUMNS[1:]) & ~(
+        Q(pair__a__profile__status=gone) | Q(pair__b__profile__status=gone)
+    )
+    if occasion == FollowUp.Occasion.AFTER_MEETING:
+        return goes_on & (Q(met_on__lt=Cast(Now(), DateField())) | Q(Exists(_held())))
+    introduced = Event.objects.filter(
+        topic=Topic.INTRODUCTION_MOVED,
+        subject_type="introduction",
+        subject_id=OuterRef("pk"),
+        payload__old=_STAGE.TO_INTRODUCE,
+    ).annotate(due_at=MonthsAfter("recorded_at", MONTHS_ON))
+    return goes_on & Q(Exists(introduced.filter(due_at__lte=Now())))
+
+
+def _held() -> QuerySet[Meeting]:
+    """Meetings of the introduction ``pk`` that were fixed here and are over."""
+    minutes = Func(
+        F("minutes"),
+        template="make_interval(mins => %(expressions)s)",
+        output_field=DurationField(),
+    )
+    ends = ExpressionWrapper(F("starts_at") + minutes, output_field=DateTimeField())
+    fixed = Meeting.objects.filter(introduction=OuterRef("pk"), status=Meeting.Status.FIXED)
+    return fixed.annotate(ends_at=ends).filter(ends_at__lte=Now())
+
+
+def _is_open() -> Q:
+    """The condition that a question can be answered now."""
+    makes_sense = Q()
+    for occasion in FollowUp.Occasion:
+        there = Introduction.objects.filter(has_occasion(occasion), pk=OuterRef("introduction_id"))
+        makes_sense |= Q(Exists(there), occasion=occasion)
+    return Q(closes_at__gt=Now()) & makes_sense
+
+
+def follow_ups() -> QuerySet[FollowUp]:
+    """All questions that were asked, with ``is_open``, the oldest first. The caller narrows them to
+    what its reader may see.
+    """
+    kept = {"is_open": ExpressionWrapper(_is_open(), output_field=BooleanField())}
+    return FollowUp.objects.annotate(**kept).order_by("id")
+
+
+def open_follow_ups_of(reader: Reader) -> QuerySet[FollowUp]:
+    """The community's questions that can be answered now, the newest first. Raises NotVisible."""
+    community_id = reader.require(Verb.READ, Resource.INTRODUCTION)
+    return follow_ups().filter(_is_open(), community_id=community_id).order_by("-id")
+
+
+def follow_ups_in(introduction: Introduction, community_id: int | None) -> list[FollowUp]:
+    """What one side of an introduction was asked, or both (None, for staff) by side. The caller has
+    checked who reads.
+    """
+    found = follow_ups().filter(introduction_id=introduction.pk).select_related("answered_by")
+    if community_id is not None:
+        found = found.filter(community_id=community_id)
+    return list(found.order_by("community_id", "id"))
 
 
 # The board as staff narrow it down, and what its entries show at a glance.

@@ -16,6 +16,8 @@ from backend.introductions.models import (
     Signatory,
     TimeAcceptance,
 )
+from backend.outbox.models import Event
+from backend.outbox.topics import Topic
 from backend.suggestions.sides import acts_on, require_one_side
 
 
@@ -34,10 +36,14 @@ def lock_introduction(introduction_id: int) -> Introduction:
 
 def require_one_side_of(introduction: Introduction, by: User, community_id: int) -> None:
     """For what needs both sides: raises ActsForOtherSide if the person has answered, voted,
-    consented, accepted a time or confirmed a signature for the other side of a locked introduction.
+    consented, accepted a time or confirmed a signature for the other side of a locked introduction,
+    or said there whether it is worth going on: also where a colleague has changed that answer, or
+    its author, who may be of the other side alone by now, would learn of the change.
     """
+    about = {"subject_type": "introduction", "subject_id": introduction.pk}
     acts = [
         *acts_on(introduction.suggestion_id, by.pk),
+        Event.objects.filter(topic=Topic.FOLLOW_UP_ANSWERED, by=by, **about),
         Consent.objects.filter(introduction=introduction, by=by, withdrawn_at__isnull=True),
         TimeAcceptance.objects.filter(time__meeting__introduction=introduction, by=by),
         Signatory.objects.filter(agreement__introduction=introduction, confirmed_by=by),

@@ -249,6 +249,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='FollowUp',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('introduction_id', models.PositiveBigIntegerField(help_text='The introduction that it is about')),
+                ('occasion', models.CharField(choices=[('after_meeting', 'After a meeting'), ('after_three_months', 'After three months')], max_length=18)),
+                ('asked_at', models.DateTimeField()),
+                ('closes_at', models.DateTimeField(help_text='Until then it is answered, and the answer changed')),
+                ('answer', models.CharField(blank=True, choices=[('yes', 'Yes, it is worth going on'), ('no', 'No, we do not fit well enough'), ('too_early', 'Too early to say, or it depends on other things than the fit')], help_text='Empty: not answered', max_length=9)),
+                ('answered_at', models.DateTimeField(help_text='When the answer was last changed', null=True)),
+                ('answered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='follow_ups', to='cities.community')),
+                ('suggestion', models.ForeignKey(help_text='What was shown to the side; empty: introduced by hand, which teaches nothing', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='follow_ups', to='suggestions.suggestion')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['community', 'closes_at'], name='follow_up_open')],
+                'constraints': [models.UniqueConstraint(fields=('introduction_id', 'community', 'occasion'), name='follow_up_once'), models.CheckConstraint(condition=models.Q(('occasion__in', ['after_meeting', 'after_three_months'])), name='follow_up_occasion_known'), models.CheckConstraint(condition=models.Q(models.Q(('answer', ''), ('answered_at__isnull', True), ('answered_by__isnull', True)), models.Q(('answer__in', ['yes', 'no', 'too_early']), ('answered_at__isnull', False), ('answered_by__isnull', False)), _connector='OR'), name='follow_up_answer_complete'), models.CheckConstraint(condition=models.Q(('asked_at__lt', models.F('closes_at')), models.Q(('answered_at__isnull', True), ('answered_at__lt', models.F('closes_at')), _connector='OR')), name='follow_up_times_ordered')],
+            },
+        ),
+        migrations.CreateModel(
             name='Decision',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

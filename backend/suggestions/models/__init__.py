@@ -7,6 +7,7 @@ from backend.suggestions.models.curation import (
 from backend.suggestions.models.pairs import (
     AnswerRule,
     Decision,
+    FollowUp,
     Pair,
     SetAsideVote,
     ShortlistEntry,
@@ -27,6 +28,7 @@ __all__ = [
     "CurrentRun",
     "Decision",
     "ExclusionRule",
+    "FollowUp",
     "HandProposal",
     "Pair",
     "PartnerRequest",

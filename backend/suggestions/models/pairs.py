@@ -1,4 +1,6 @@
-"""Pairs, the suggestions made of them, what each side answered, and how it made up its mind."""
+"""Pairs, the suggestions made of them, what each side answered then and later, and how it made up
+its mind.
+"""
 
 from __future__ import annotations
 
@@ -243,6 +245,71 @@ class Decision(models.Model):
                 name="decision_decline_has_reason", condition=~Q(answer="declined") | ~Q(reason="")
             ),
         ]
+
+
+class FollowUp(models.Model):
+    """A question to one side of an introduction, long after its answer to the suggestion: is it
+    worth going on? Only that side and staff read what it answers.
+    """
+
+    class Occasion(models.TextChoices):
+        AFTER_MEETING = "after_meeting", _("After a meeting")
+        AFTER_THREE_MONTHS = "after_three_months", _("After three months")
+
+    class Verdict(models.TextChoices):
+        YES = "yes", _("Yes, it is worth going on")
+        NO = "no", _("No, we do not fit well enough")
+        TOO_EARLY = "too_early", _("Too early to say, or it depends on other things than the fit")
+
+    # A number, no foreign key: introductions are in the app above, and are never deleted
+    introduction_id = models.PositiveBigIntegerField(help_text="The introduction that it is about")
+    suggestion = models.ForeignKey(
+        Suggestion,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="follow_ups",
+        help_text="What was shown to the side; empty: introduced by hand, which teaches nothing",
+    )
+    community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="follow_ups")
+    occasion = models.CharField(max_length=18, choices=Occasion.choices)
+    asked_at = models.DateTimeField()
+    closes_at = models.DateTimeField(help_text="Until then it is answered, and the answer changed")
+    answer = models.CharField(
+        max_length=9, choices=Verdict.choices, blank=True, help_text="Empty: not answered"
+    )
+    answered_at = models.DateTimeField(null=True, help_text="When the answer was last changed")
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    # Whether it can still be answered, where the reader of it asked for that; no column.
+    is_open: bool = False
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["introduction_id", "community", "occasion"], name="follow_up_once"
+            ),
+            models.CheckConstraint(
+                name="follow_up_occasion_known",
+                condition=Q(occasion__in=["after_meeting", "after_three_months"]),
+            ),
+            models.CheckConstraint(
+                name="follow_up_answer_complete",
+                condition=Q(answer="", answered_at__isnull=True, answered_by__isnull=True)
+                | Q(
+                    answer__in=["yes", "no", "too_early"],
+                    answered_at__isnull=False,
+                    answered_by__isnull=False,
+                ),
+            ),
+            models.CheckConstraint(
+                name="follow_up_times_ordered",
+                condition=Q(asked_at__lt=F("closes_at"))
+                & (Q(answered_at__isnull=True) | Q(answered_at__lt=F("closes_at"))),
+            ),
+        ]
+        indexes = [models.Index(fields=["community", "closes_at"], name="follow_up_open")]
 
 
 class Vote(models.Model):

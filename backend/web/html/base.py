@@ -1,5 +1,5 @@
 """What all pages share: the signed-in person, the way back after an act, and the page that asks
-before one.
+before one, or one question.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -49,8 +50,8 @@ def inside(address: str, otherwise: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a page asks before an act. ``keep`` leads ``back`` without it; ``values`` are sent with
-    the button, where the address of the page does several acts.
+    """What a page asks before an act, or in ``form``. ``keep`` leads ``back`` without it;
+    ``values`` are sent with the button, where the address of the page does several acts.
     """
 
     title: str
@@ -62,7 +63,10 @@ class Question:
     back_words: str
     is_warning: bool = True
     values: Mapping[str, str] = field(default_factory=dict)
+    form: Form | None = None
 
 
 def ask(request: HttpRequest, question: Question, *, shows_sample: bool) -> HttpResponse:
-    return render(request, "ask.html", {"question": question, "shows_sample": shows_sample})
+    context = {"question": question, "form": question.form, "shows_sample": shows_sample}
+    is_wrong = question.form is not None and bool(question.form.errors)
+    return render(request, "ask.html", context, status=422 if is_wrong else 200)

@@ -10,7 +10,13 @@ from rest_framework.request import Request
 from backend.accounts.models import User
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, IntroductionNote
-from backend.introductions.queries.introductions import board, introductions_of
+from backend.introductions.queries.introductions import (
+    board,
+    follow_ups,
+    introductions_of,
+    open_follow_ups_of,
+)
+from backend.introductions.services.follow_ups import answer_follow_up
 from backend.introductions.services.introductions import (
     assign_introduction,
     contacts_for,
@@ -21,9 +27,10 @@ from backend.introductions.services.introductions import (
     withdraw_consent,
     write_note,
 )
+from backend.suggestions.models import FollowUp
 from backend.web.access import Level, open_to
 from backend.web.introductions import serializers
-from backend.web.introductions.forms import BoardFilters, MoveForm, NoteForm
+from backend.web.introductions.forms import BoardFilters, FollowUpForm, MoveForm, NoteForm
 from backend.web.rest.base import (
     ApiList,
     ApiView,
@@ -98,6 +105,40 @@ class LeaveView(Private, ApiView):
 
 
 @open_to(GET=Level.COMMUNITY)
+class FollowUpsView(Private, ApiList):
+    """What your community is asked of its introductions and can answer now, the newest first."""
+
+    serializer_class = serializers.FollowUpSerializer
+
+    def get_queryset(self) -> QuerySet[FollowUp]:
+        return open_follow_ups_of(current_reader(self.request))
+
+
+@open_to(POST=Level.COMMUNITY)
+class FollowUpView(Private, ApiView):
+    @operation(
+        "Say whether it is worth going on",
+        serializers.FollowUpSerializer,
+        takes=FollowUpForm,
+        description="Only your side and staff read the answer; the other side never learns of it. "
+        "It improves how partners are suggested. It can be changed until `closes_at`.",
+    )
+    def post(
+        self, request: Request, community_id: int, introduction_id: int, occasion: str, data: Data
+    ) -> object:
+        answer_follow_up(
+            by=current_user(request),
+            introduction_id=introduction_id,
+            community_id=community_id,
+            occasion=occasion,
+            **data,
+        )
+        return follow_ups().get(
+            introduction_id=introduction_id, community_id=community_id, occasion=occasion
+        )
+
+
+@open_to(GET=Level.COMMUNITY)
 class ContactsView(Private, ApiView):
     @operation("The other side's contacts, under both consents", serializers.ContactsSerializer)
     def get(self, request: Request, community_id: int, introduction_id: int) -> object:
@@ -138,6 +179,17 @@ class StaffIntroductionView(Private, ApiView):
     @operation("One introduction", serializers.StaffIntroductionSerializer)
     def get(self, request: Request, introduction_id: int) -> object:
         return _staff_answer(current_user(request), introduction_id)
+
+
+@open_to(GET=Level.STAFF)
+class StaffFollowUpsView(Private, ApiList):
+    """What both sides were asked after the introduction, and their answers; the newest first."""
+
+    serializer_class = serializers.FollowUpSerializer
+
+    def get_queryset(self) -> QuerySet[FollowUp]:
+        found = _staff_answer(current_user(self.request), self.kwargs["introduction_id"])
+        return follow_ups().filter(introduction_id=found.pk).order_by("-id")
 
 
 @open_to(POST=Level.CURATOR)

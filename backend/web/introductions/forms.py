@@ -14,6 +14,7 @@ from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.introductions.models import Introduction, IntroductionNote
 from backend.introductions.queries.introductions import OVER, STUCK_AFTER
+from backend.suggestions.models import FollowUp
 from backend.web.html.forms import DomainForm, FlagField, OpenChoiceField, PairFilters, Rows
 
 
@@ -79,6 +80,17 @@ class AssignForm(DomainForm):
             "owner_id": int(owner) if owner else None,
             "due_on": self.cleaned_data["due_on"],
         }
+
+
+class FollowUpForm(DomainForm):
+    documented = {"answer": "`too_early` teaches nothing: also where it depends on other things"}
+
+    answer = forms.ChoiceField(
+        label=_("Is it worth going on?"),
+        choices=FollowUp.Verdict.choices,
+        widget=forms.RadioSelect,
+        help_text=_("Think of how well you fit, as you know each other now, not of time or money."),
+    )
 
 
 class NoteForm(DomainForm):

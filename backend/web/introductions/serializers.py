@@ -10,6 +10,7 @@ from rest_framework import serializers
 from backend.common.bounds import LARGEST_ID
 from backend.introductions.models import AgreementType, Introduction, Partnership
 from backend.introductions.services.introductions import LONGEST_BECAUSE
+from backend.suggestions.models import FollowUp
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
@@ -47,6 +48,25 @@ class IntroductionSerializer(serializers.Serializer):
             "contacts_open": len(consented) == 2,
         }
         return super().to_representation(names | sides)
+
+
+class FollowUpSerializer(serializers.Serializer):
+    """One question to one side: is it worth going on?"""
+
+    introduction_id = serializers.IntegerField()
+    community_id = serializers.IntegerField(help_text="The side that is asked")
+    occasion = serializers.ChoiceField(choices=FollowUp.Occasion.choices)
+    asked_at = serializers.DateTimeField()
+    closes_at = serializers.DateTimeField(help_text="Until then the answer can be changed")
+    is_open = serializers.BooleanField(
+        help_text="False once its time is over, or the introduction goes on no more"
+    )
+    answer = serializers.ChoiceField(
+        choices=FollowUp.Verdict.choices,
+        allow_blank=True,
+        help_text="Empty: not answered. For this side and staff alone",
+    )
+    answered_at = serializers.DateTimeField(allow_null=True)
 
 
 class ContactSerializer(serializers.Serializer):

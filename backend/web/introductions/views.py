@@ -26,6 +26,7 @@ from backend.introductions.queries.introductions import (
     board,
     board_entries,
     board_with_notes,
+    follow_ups_in,
     have_met,
     introduction_for,
     steps_taken,
@@ -44,7 +45,7 @@ from backend.introductions.services.introductions import (
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.queries import trail
 from backend.suggestions.eligibility import declared_partners, listed_partners
-from backend.suggestions.models import Pair
+from backend.suggestions.models import FollowUp, Pair
 from backend.web.access import Level, open_to
 from backend.web.html.base import Question, ask, current_reader, current_user, inside
 from backend.web.html.forms import DomainForm
@@ -94,6 +95,8 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         and introduction.stage != Introduction.Stage.AGREEMENT,
         "next_step": _next_step(introduction, own_id in active, len(active) == 2, met),
         "ended": _ended(other),
+        "follow_ups": follow_ups_in(introduction, own_id),
+        "may_answer": reader.may(Verb.ACT, Resource.ANSWER),
         "shows_sample": own.is_sample or other.is_sample,
     }
     return render(request, "introductions/introduction.html", context)
@@ -310,6 +313,7 @@ def _detail_context(reader: Reader, introduction_id: int) -> dict[str, Any]:
         "events": trail("introduction", introduction.pk),
         "notes": introduction.notes.select_related("by").order_by("-id"),
         "meetings": meetings,
+        "follow_ups": _by_side(introduction, follow_ups_in(introduction, None)),
         "may_arrange": may_arrange(reader, introduction),
         "have_met": met,
         "move_form": _move_form(marks, met=met),
@@ -320,6 +324,11 @@ def _detail_context(reader: Reader, introduction_id: int) -> dict[str, Any]:
         "open": bool(INTRODUCTION_TRANSITIONS[introduction.stage]),
         "shows_sample": introduction.pair.a.is_sample or introduction.pair.b.is_sample,
     }
+
+
+def _by_side(introduction: Introduction, asked: list[FollowUp]) -> list[tuple[Community, FollowUp]]:
+    sides = {side.pk: side for side in (introduction.pair.a, introduction.pair.b)}
+    return [(sides[one.community_id], one) for one in asked]
 
 
 def _detail(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 from django.contrib.auth.models import AnonymousUser
@@ -15,7 +16,7 @@ from backend.common.dates import database_now
 from backend.common.errors import NotVisible, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Decision, WeightSet
+from backend.suggestions.models import Decision, FollowUp, WeightSet
 from backend.suggestions.scoring import weights_in_force
 from backend.suggestions.scoring.engine import Answered, TooFewDecisionsError, learn
 
@@ -40,7 +41,10 @@ def learn_weights() -> WeightSet:
 
 
 def _answers(in_use: dict[str, object]) -> Iterator[Answered]:
-    """Every first answer with its side's reasons; an interest withdrawn later counts too."""
+    """One answer for each side of a suggestion, with the reasons that it was shown: the first (an
+    interest withdrawn later counts too), or what the side said later of going on.
+    """
+    later = _later_answers()
     decisions = Decision.objects.in_effect().exclude(answer=Decision.Answer.WITHDRAWN)
     decisions = decisions.select_related("suggestion__pair", "suggestion__run")
     for decision in decisions.defer("suggestion__run__snapshot").order_by("pk"):
@@ -52,15 +56,31 @@ def _answers(in_use: dict[str, object]) -> Iterator[Answered]:
         )
         if own.get("contributions"):
             weights = suggestion.run.weights if suggestion.run else in_use
-            interested = decision.answer == Decision.Answer.INTERESTED
-            yield Answered(
-                decision.community_id,
-                decision.at.timestamp(),
-                interested,
-                decision.reason,
-                own,
-                weights,
-            )
+            first = (decision.at, decision.answer == Decision.Answer.INTERESTED, decision.reason)
+            at, interested, reason = later.get((suggestion.pk, decision.community_id), first)
+            yield Answered(decision.community_id, at.timestamp(), interested, reason, own, weights)
+
+
+def _later_answers() -> dict[tuple[int, int], tuple[dt.datetime, bool, str]]:
+    """(suggestion, community) → when its newest yes or no was given, which it is, and its reason.
+
+    It replaces the first answer and does not stand beside it: both rest on the same lifts, and two
+    answers of one side about one partner are no two independent decisions, as the standard error
+    that decides on a promotion takes them to be. It has its own time, because it was not known
+    before. Its "no" speaks of the fit by its words.
+    """
+    given = FollowUp.objects.filter(
+        answer__in=(FollowUp.Verdict.YES, FollowUp.Verdict.NO), suggestion__isnull=False
+    )
+    return {
+        (one.suggestion_id, one.community_id): (
+            (one.answered_at, True, "")
+            if one.answer == FollowUp.Verdict.YES
+            else (one.answered_at, False, Decision.Reason.NO_FIT.value)
+        )
+        for one in given.order_by("answered_at", "pk")
+        if one.suggestion_id is not None and one.answered_at is not None
+    }
 
 
 def all_weights(user: User | AnonymousUser) -> QuerySet[WeightSet]:

@@ -21,6 +21,7 @@ from backend.suggestions.models import Decision, Suggestion, WeightSet
 from backend.suggestions.scoring import weights_in_force
 from backend.suggestions.services.weights import (
     TooFewDecisionsError,
+    _answers,
     learn_weights,
     promote_weights,
 )
@@ -30,6 +31,7 @@ from tests.factories import (
     MOMENT,
     CommunityFactory,
     DecisionFactory,
+    FollowUpFactory,
     PairFactory,
     ScoringRunFactory,
     SuggestionFactory,
@@ -165,6 +167,69 @@ def test_learning_leaves_out_what_is_or_can_be_undone(settings: Any) -> None:
     Decision.objects.filter(pk=undone.pk).update(undone_at=MOMENT, undone_by=undone.by)
     with pytest.raises(TooFewDecisionsError, match=r"^2 decisions"):
         learn_weights()
+
+
+def _said_later(first: Decision, answer: str, *, days: int, occasion: str) -> None:
+    """What the side said so long after its answer to the suggestion."""
+    at = first.at + dt.timedelta(days=days)
+    FollowUpFactory(
+        introduction_id=first.suggestion_id,
+        suggestion=first.suggestion,
+        community=first.community,
+        occasion=occasion,
+        asked_at=at,
+        answer=answer,
+        answered_by=first.by,
+    )
+
+
+def _learned(first: Decision) -> list[tuple[bool, str, dt.datetime]]:
+    """What learning reads of the side's answers to the suggestion."""
+    return [
+        (one.interested, one.reason, dt.datetime.fromtimestamp(one.at, dt.UTC))
+        for one in _answers(weights_in_force())
+        if one.reasons == first.suggestion.a_reasons
+    ]
+
+
+@pytest.mark.parametrize(
+    ("later", "interested", "days"),
+    [
+        ({"after_meeting": "yes"}, True, 30),
+        ({"after_meeting": "no"}, False, 30),
+        ({"after_meeting": "too_early"}, True, 0),
+        ({"after_meeting": "no", "after_three_months": "yes"}, True, 90),
+        ({"after_meeting": "yes", "after_three_months": "no"}, False, 90),
+        ({"after_meeting": "no", "after_three_months": "too_early"}, False, 30),
+    ],
+)
+def test_newest_yes_or_no_takes_the_place_of_the_first_answer(
+    later: dict[str, str], interested: bool, days: int
+) -> None:
+    """One example a side, with the lifts it was shown, at the time when it was known."""
+    _decide(3)
+    first = Decision.objects.filter(answer="interested").order_by("pk").first()
+    assert first is not None
+    for occasion, answer in later.items():
+        after = {"after_meeting": 30, "after_three_months": 90}[occasion]
+        _said_later(first, answer, days=after, occasion=occasion)
+    assert _learned(first) == [
+        (interested, "" if interested else "no_fit", first.at + dt.timedelta(days=days))
+    ]
+    assert len(list(_answers(weights_in_force()))) == 3
+
+
+def test_what_is_said_after_a_meeting_turns_what_is_learned() -> None:
+    """All were interested for the themes; once they have met, those with ties alone go on."""
+    _decide(90)
+    before = learn_weights()
+    for first in Decision.objects.select_related("suggestion").order_by("pk"):
+        shares = {c["facet"]: c["share"] for c in first.suggestion.a_reasons["contributions"]}
+        goes_on = "yes" if shares["ties"] > 0 else "no"
+        _said_later(first, goes_on, days=30, occasion="after_meeting")
+    after = learn_weights()
+    assert after.decisions == before.decisions == 90
+    assert before.weights["unit"]["ties"] < DEFAULTS.unit["ties"] < after.weights["unit"]["ties"]
 
 
 def _of_another_version(weights: dict[str, Any]) -> dict[str, Any]:

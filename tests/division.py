@@ -134,6 +134,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The last line of a run names the other command."""
+    # pytest now looks five times for cycles, through all that the tests have left: five seconds
+    gc.freeze()
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     left_out = config.stash.get(_LEFT_OUT, 0)
     if terminal is None or not left_out:

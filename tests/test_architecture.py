@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -48,6 +49,29 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+class Module:
+    """What the tests ask of one module; its tree, which is large, is not kept."""
+
+    def __init__(self, path: Path) -> None:
+        tree = parsed(path)
+        self.docstring = ast.get_docstring(tree)
+        self.classes: list[str] = []
+        self.imported: set[str] = set()
+        self.written_at: list[int] = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                self.classes.append(node.name)
+            elif isinstance(node, ast.Import):
+                self.imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                self.imported.add(node.module.partition(".")[0])
+            elif isinstance(node, ast.Call) and writes(node):
+                self.written_at.append(node.lineno)
+
+
+module_at = functools.cache(Module)
+
+
 def test_import_contracts_hold() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
@@ -65,19 +89,18 @@ def test_no_module_name_without_a_subject() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_module_has_one_subject_and_says_which(path: Path) -> None:
-    tree = parsed(path)
     lines = path.read_text(encoding="utf-8").count("\n")
     assert lines <= LONGEST_MODULE, f"{lines} lines"
     trivial = path.name in {"apps.py", "__init__.py"}
-    assert trivial or ast.get_docstring(tree), "says in no docstring what it is about"
+    assert trivial or module_at(path).docstring, "says in no docstring what it is about"
 
 
 def test_class_name_has_one_meaning() -> None:
     places: dict[str, list[str]] = {}
     for path in modules():
-        for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.ClassDef) and node.name not in SHARED_CLASS_NAMES:
-                places.setdefault(node.name, []).append(name_of(path))
+        for name in module_at(path).classes:
+            if name not in SHARED_CLASS_NAMES:
+                places.setdefault(name, []).append(name_of(path))
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
@@ -158,11 +181,10 @@ def test_views_write_through_services_alone() -> None:
     """
     web = ROOT / "backend" / "web"
     wrong = [
-        f"{name_of(path)}:{call.lineno}"
+        f"{name_of(path)}:{line}"
         for path in modules()
         if path.is_relative_to(web) and path != web / "rest" / "idempotency.py"
-        for call in ast.walk(parsed(path))
-        if isinstance(call, ast.Call) and writes(call)
+        for line in module_at(path).written_at
     ]
     assert wrong == []
 
@@ -203,11 +225,7 @@ def test_network_is_reached_from_few_places() -> None:
             ROOT / "backend" / "runtime"
         ):
             continue
-        found = set()
-        for node in ast.walk(parsed(path)):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            found |= {name.partition(".")[0] for name in names} & clients
+        found = module_at(path).imported & clients
         assert found <= allowed.get(name_of(path), set()), name_of(path)
 
 

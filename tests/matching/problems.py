@@ -283,8 +283,10 @@ def dense_oracle(
     a, b = np.ones(len(c_left)), np.ones(len(c_right))
     for turn in range(200_000):
         earlier = a
-        a = np.sqrt(c_left + (kernel @ b / 2) ** 2) - kernel @ b / 2
-        b = np.sqrt(c_right + (kernel.T @ a / 2) ** 2) - kernel.T @ a / 2
+        half = kernel @ b / 2
+        a = np.sqrt(c_left + half * half) - half
+        half = kernel.T @ a / 2
+        b = np.sqrt(c_right + half * half) - half
         if turn % 100 == 0 and np.abs(a - earlier).max(initial=0) <= 1e-13 * a.max(initial=0):
             break
     return a[:, None] * kernel * b

@@ -23,14 +23,17 @@ _LEVEL: Mapping[str, float] = MappingProxyType(
 _UNIT: Mapping[str, float] = MappingProxyType(
     {
         **dict.fromkeys(FACET_NAMES, 1.0),
-        "needs_offers": 3.1,
+        "needs_offers": 3.0,
+        "challenges": 2.0,
+        "ties": 1.5,
         "sectors": 1.5,
-        "themes": 1.25,
+        "themes": 1.5,
+        "geography": 0.6,
         "institutions": 0.4,
-        "geography": 0.5,
         "languages": 0.5,
-        "time_zone": 0.5,
+        "readiness": 0.5,
         "story": 0.5,
+        "time_zone": 0.5,
     }
 )
 """What a point of importance weighs: a need that is met counts most, likeness counts little unless

@@ -177,7 +177,7 @@ class Oracle:
         first = i.needs[:3] if isinstance(i.needs, tuple) else ()
         value = {t: self.rarity("offers", t) ** 0.5 * (2 if t in first else 1) for t in i.needs}
         met = sum(
-            v * (1 if t in j.offers else best(VOCABULARY.near, t, j) / 2) for t, v in value.items()
+            v * (1 if t in j.offers else best(VOCABULARY.near, t, j) / 5) for t, v in value.items()
         )
         return met / sum(value.values())
 

@@ -195,7 +195,7 @@ def test_stated_importances_take_the_place_of_the_default() -> None:
         2.5,
         3.0,
         0.0,
-        2.5,
+        3.0,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
+import redis
 from django.conf import settings
 from django.db import connection, transaction
 from django.template.base import Template
@@ -20,6 +21,7 @@ from backend.accounts.models import User
 from backend.common.dates import database_now
 from backend.outbox.models import ScheduledTick
 from backend.suggestions.scoring.coverage import forget_others
+from tasks.app import QUEUES
 from tests.actors import World, make_world
 from tests.factories import UserFactory
 
@@ -168,3 +170,19 @@ def drain() -> Callable[[], int]:
     from tasks.inline import drain as drain_here
 
     return drain_here
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    """The real broker, empty before and after."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.flushdb()
+    yield client
+    client.flushdb()
+    client.close()
+
+
+@pytest.fixture
+def queued(broker: redis.Redis):
+    """How many messages wait for a worker."""
+    return lambda queue=None: sum(broker.llen(name) for name in ([queue] if queue else QUEUES))

@@ -21,7 +21,6 @@ import pytest
 # What is a system test: all of a folder or file, or whatever asks for the fixture.
 _SYSTEM_PATHS = (
     "tests/faults/",
-    "tests/runtime/test_first_start.py",
     "tests/runtime/test_up.py",
     "tests/backend/cities/test_sample_world.py",
 )
@@ -38,7 +37,7 @@ _LONGEST = (
     "tests/test_url_walk.py",
     "tests/web/test_accessibility.py",
     "tests/test_blind_rankings.py",
-    "tests/web/test_fuzzing.py",
+    "tests/web/test_documents.py",
     "tests/test_introduction_permissions.py",
     "tests/test_blind_attempts.py",
     "tests/backend/introductions/test_workflow",

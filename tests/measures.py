@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MOST_FILES, MOST_WIDE, WIDE_LINE = 735, 20, 200
+MOST_FILES, MOST_WIDE, WIDE_LINE = 720, 20, 200
 
 
 def _output(*words: str) -> str:

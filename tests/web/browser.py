@@ -8,15 +8,15 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
+from tests import fonts_said
 from tests.factories import PASSWORD, current_code
-from tests.web import fonts
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -87,7 +87,7 @@ def parked_browser(path: str) -> Iterator[ParkedBrowser]:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         parked = ParkedBrowser(browser, asyncio.get_running_loop())
         try:
-            fonts.find_sets(browser)
+            find_sets(browser)
             asyncio._set_running_loop(None)
             yield parked
         finally:
@@ -157,9 +157,7 @@ class Visitor:
         it is.
         """
         self.wait_until_styled()
-        return [
-            f"{over} px too wide with {name}" for name, over in fonts.too_wide(self.page).items()
-        ]
+        return [f"{over} px too wide with {name}" for name, over in too_wide(self.page).items()]
 
     def violations(self) -> list[str]:
         """What axe finds against WCAG 2.2 AA and its best practices, one line each."""
@@ -243,3 +241,101 @@ class Album:
     def _take_picture(self, page: Page, title: str) -> None:
         if self.folder:
             page.screenshot(path=self.folder / f"{title}.png", full_page=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FontSet:
+    """What a list of fonts that ends in one of these generic families begins with."""
+
+    package: str
+    sans_serif: str
+    serif: str
+    monospace: str
+
+
+SETS = {
+    "DejaVu": FontSet("fonts-dejavu-core", "DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono"),
+    "Noto": FontSet("fonts-noto-core", "Noto Sans", "Noto Serif", "Noto Sans Mono"),
+    "Noto CJK": FontSet(
+        "fonts-noto-cjk", "Noto Sans CJK JP", "Noto Serif CJK JP", "Noto Sans Mono CJK JP"
+    ),
+}
+THE_SYSTEMS = "the system's fonts"
+_present: dict[str, FontSet] | None = None
+
+# For each set: changes every list of fonts in the style sheets (also one kept in a variable),
+# measures, and puts all back.
+_MEASURE = r"""sets => {
+  const root = document.documentElement;
+  const too_wide = () => root.scrollWidth - root.clientWidth;
+  const lists = [];
+  const collect = rules => {
+    for (const rule of rules) {
+      for (const name of rule.style ?? []) {
+        const list = rule.style.getPropertyValue(name);
+        const generic = /(?:^|,)\s*(sans-serif|serif|monospace)\s*(?:,|$)/.exec(list)?.[1];
+        if (generic && (name === 'font-family' || name.startsWith('--')))
+          lists.push({
+            style: rule.style, name, list, generic,
+            priority: rule.style.getPropertyPriority(name),
+          });
+      }
+      collect(rule.cssRules ?? []);
+    }
+  };
+  const found = {"": too_wide()};
+  for (const sheet of document.styleSheets) collect(sheet.cssRules);
+  if (!lists.length) throw new Error('no style sheet of this page names a font');
+  for (const [set, family] of Object.entries(sets)) {
+    for (const {style, name, list, generic, priority} of lists)
+      style.setProperty(name, `"${family[generic.replace('-', '_')]}", ${list}`, priority);
+    found[set] = too_wide();
+  }
+  for (const {style, name, list, priority} of lists) style.setProperty(name, list, priority);
+  return found;
+}"""
+
+
+def present() -> dict[str, FontSet]:
+    """The sets that this machine has; known once a browser runs."""
+    return _present or {}
+
+
+def too_wide(page: Page) -> dict[str, int]:
+    """By how many pixels the page is wider than the window, for each set of fonts with which it
+    is.
+    """
+    measured: dict[str, int] = page.evaluate(
+        _MEASURE, {name: asdict(fonts) for name, fonts in present().items()}
+    )
+    return {name or THE_SYSTEMS: over for name, over in measured.items() if over > 0}
+
+
+def find_sets(browser: Browser) -> None:
+    """Sees, once in a process, which sets the machine has and what its own fonts are, and says it
+    at the end of the run.
+    """
+    global _present
+    if _present is not None:
+        return
+    page = browser.new_page()
+    session = page.context.new_cdp_session(page)
+    session.send("DOM.enable")
+    session.send("CSS.enable")
+    systems = [_drawn_with(page, session, generic) for generic in ("system-ui", "serif")]
+    drawn = {
+        name: _drawn_with(page, session, f"'{fonts.sans_serif}'") for name, fonts in SETS.items()
+    }
+    _present = {name: fonts for name, fonts in SETS.items() if drawn[name] == fonts.sans_serif}
+    page.close()
+    lacking = [f"{name} ({fonts.package})" for name, fonts in SETS.items() if name not in _present]
+    fonts_said.say([f"the system's ({', '.join(systems)})", *_present], lacking)
+
+
+def _drawn_with(page: Page, session: CDPSession, family: str) -> str:
+    """The family that the browser takes where a page asks for this one."""
+    page.set_content(f'<p style="font-family: {family}">Word</p>')
+    root = session.send("DOM.getDocument")["root"]["nodeId"]
+    node = session.send("DOM.querySelector", {"nodeId": root, "selector": "p"})["nodeId"]
+    used = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+    return str(used[0]["familyName"])

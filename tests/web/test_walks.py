@@ -30,10 +30,8 @@ FAR = document(
     themes={"importances": {"sport": 3}},
     languages={"working": ["ja"]},
 )
-NEEDS, OFFERS = (
-    ["heritage_conservation", "public_transport"],
-    ["port_logistics", "water_management"],
-)
+# Nobody else in that world offers or needs these
+NEEDS, OFFERS = ["museums_archives", "electric_mobility"], ["fire_rescue", "flood_protection"]
 NEAR = {
     **FAR,
     "needs_offers": {"needs": NEEDS, "offers": OFFERS},

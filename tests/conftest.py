@@ -19,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 
 from backend.accounts.models import User
 from backend.common.dates import database_now
+from backend.common.heavy import DRAWING, READING
 from backend.outbox.models import ScheduledTick
 from backend.suggestions.scoring.coverage import forget_others
 from tasks.app import QUEUES
@@ -26,8 +27,14 @@ from tests.actors import World, make_world
 from tests.factories import UserFactory
 
 # The same examples in each run, so that a failure is due to the change and not to the draw.
-# ``--hypothesis-profile=default`` draws others.
-hypothesis.settings.register_profile("same", derandomize=True)
+# ``--hypothesis-profile=default`` draws others. How long an example takes depends on what else runs
+# on the machine.
+hypothesis.settings.register_profile(
+    "same",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("same")
 
 
@@ -94,6 +101,16 @@ def contexts_are_not_kept(django_test_environment: None) -> None:
     ``response.context``; we read the page itself.
     """
     Template._render = _TestState.saved_data.template_render
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heavy_acts_have_time() -> None:
+    """Whatever else runs on the machine goes before the processes that draw PDFs and read files,
+    so that on a busy one a sheet of paper takes longer than a person waits. The limits are tested
+    on a lane of their own.
+    """
+    for lane in (DRAWING, READING):
+        lane.seconds = lane.patience = lane.budget = 600.0
 
 
 @pytest.fixture(autouse=True)

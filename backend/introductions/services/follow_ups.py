@@ -87,6 +87,8 @@ def answer_follow_up(
             the question is closed. ActsForOtherSide: see ``require_one_side_of``.
     """
     require_in(by, community_id, Verb.ACT, Resource.ANSWER)
+    if occasion not in FollowUp.Occasion.values:
+        raise NotVisible
     introduction = lock_introduction(introduction_id)
     asked = follow_ups().filter(
         introduction_id=introduction_id, community_id=community_id, occasion=occasion

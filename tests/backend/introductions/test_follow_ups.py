@@ -281,7 +281,7 @@ def test_official_and_chair_answer_for_their_own_side(world: World, actor: str) 
 
 def test_what_was_not_asked_is_not_answered(world: World) -> None:
     introduction = met(world)
-    for values in ({"occasion": MONTHS}, {"occasion": "after_dinner"}):
+    for values in ({"occasion": MONTHS}, {"occasion": "after_dinner"}, {"occasion": "\x00"}):
         with pytest.raises(NotVisible):
             answer(world, "official", introduction, **values)
     with pytest.raises(NotVisible):

@@ -13,6 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from backend.cities.models import Profile
+from backend.cities.services.people import end_role
 from backend.common.dates import database_now, months_before
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.introductions.models import Introduction, Meeting
@@ -316,6 +317,28 @@ def test_answer_is_changed_until_the_question_closes(world: World) -> None:
         answer(world, "official", introduction, answer="no")
     assert [one.answer for one in follow_ups_in(introduction, world.a.pk)] == ["too_early"]
     assert [one.answer for one in follow_ups_in(introduction, world.b.pk)] == [""]
+
+
+def test_who_has_left_their_side_neither_reads_nor_changes_its_answer(world: World) -> None:
+    """Who answers for it now does both."""
+    colleague = make.CommunityRoleFactory(community=world.a).user
+    introduction = met(world)
+    answer(world, "official", introduction)
+    client = world.client("official")
+    role = world.user("official").community_roles.get()
+    end_role(by=colleague, community_id=world.a.pk, role_id=role.pk)
+    with pytest.raises(NotVisible):
+        answer(world, "official", introduction, answer="no")
+    page = f"/introductions/{introduction.pk}/follow-ups/{MEETING}/"
+    assert (client.get(page).status_code, client.post(page, {"answer": "no"}).status_code) == (
+        404,
+        404,
+    )
+    (kept,) = follow_ups_in(introduction, world.a.pk)
+    assert (kept.answer, kept.answered_by, kept.is_open) == ("yes", world.user("official"), True)
+    client.force_login(colleague)
+    assert client.post(page, {"answer": "no"}).status_code == 302
+    assert [one.answer for one in follow_ups_in(introduction, world.a.pk)] == ["no"]
 
 
 def test_nobody_answers_for_both_sides(world: World) -> None:

@@ -226,12 +226,15 @@ def known_partners() -> set[tuple[int, int]]:
     return declared_partners() | listed_partners()
 
 
+BY_HAND = (Pair.BlockReason.TO_INTRODUCE, Pair.BlockReason.INTRODUCED)
+
+
 def pairs_being_introduced() -> QuerySet[Pair]:
     """Pairs with mutual interest, or introduced by hand, neither closed nor partners yet."""
     past = (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED)
     interested = Exists(Suggestion.objects.filter(pair=OuterRef("pk"), status__in=past))
     return Pair.objects.exclude(block_reason=Pair.BlockReason.PARTNERS).filter(
-        Q(block_reason=Pair.BlockReason.INTRODUCED) | Q(interested)
+        Q(block_reason__in=BY_HAND) | Q(interested)
     )
 
 

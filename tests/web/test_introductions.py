@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 
@@ -306,6 +307,28 @@ def test_introduction_by_hand_needs_its_reason(world: World) -> None:
     assert (opened.status_code, opened.json()["opened_because"]) == (201, "The mayors met.")
     board = curator.get(f"{STAFF}?stage=to_introduce").json()["results"]
     assert [introduction["id"] for introduction in board] == [opened.json()["id"]]
+
+
+def test_side_that_was_introduced_by_hand_need_not_ask_to_meet_the_other(world: World) -> None:
+    """While staff prepare it, its wish is taken like any other: it must not tell what they do."""
+    curator, official = world.client("curator"), world.client("official")
+
+    def asks() -> str:
+        wish = {"named_id": world.b.pk}
+        with transaction.atomic():
+            answer = send(official, f"/api/v1/communities/{world.a.pk}/partner-requests/", wish)
+            transaction.set_rollback(True)
+        body = answer.json()
+        return str(body.get("code") or body["state"])
+
+    by_hand = {"pair_id": world.pair.pk, "because": "The mayors met."}
+    move = f"{STAFF}{send(curator, STAFF, by_hand).json()['id']}/move/"
+    assert asks() == "waiting"
+    for stage in ("introduced", "first_meeting"):
+        assert send(curator, move, {"stage": stage}).status_code == 200
+        assert asks() == "introduced_already"
+    assert send(curator, move, {"stage": "closed", "close_reason": "other"}).status_code == 200
+    assert asks() == "waiting"
 
 
 # Is it worth going on? Asked on a page and through the API.

@@ -25,7 +25,7 @@ from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import barred_among
+from backend.suggestions.eligibility import BY_HAND, barred_among
 from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.sides import lock_suggestion, rest_from
 from backend.suggestions.states import SUGGESTION_TRANSITIONS
@@ -86,7 +86,7 @@ def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
             "These two already have an open introduction.", code="introduction_open"
         ) from None
     Pair.objects.filter(pk=pair_id, block_reason="").update(
-        block_reason=Pair.BlockReason.INTRODUCED
+        block_reason=Pair.BlockReason.TO_INTRODUCE
     )
     record(Topic.INTRODUCTION_OPENED, subject=introduction, by=by)
     return introduction
@@ -246,10 +246,11 @@ def _move_locked(
         stage_since=now,
     )
     suggestion = introduction.suggestion
+    by_hand = Pair.objects.filter(pk=introduction.pair_id, block_reason__in=BY_HAND)
+    if stage == _I.INTRODUCED:
+        by_hand.update(block_reason=Pair.BlockReason.INTRODUCED)
     if stage == _I.CLOSED:
-        Pair.objects.filter(
-            pk=introduction.pair_id, block_reason=Pair.BlockReason.INTRODUCED
-        ).update(block_reason="", closed_until=rest_from(now))
+        by_hand.update(block_reason="", closed_until=rest_from(now))
         cancel_meetings_to_come(introduction, by)
     if (
         suggestion

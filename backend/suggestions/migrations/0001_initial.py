@@ -20,12 +20,12 @@ class Migration(migrations.Migration):
                 ('a_country', models.CharField(max_length=2)),
                 ('b_country', models.CharField(max_length=2)),
                 ('closed_until', models.DateTimeField(help_text='Cooling period after a decline.', null=True)),
-                ('block_reason', models.CharField(blank=True, choices=[('introduced', 'Introduced by staff'), ('partners', 'Partners already')], help_text='Why no suggestion may be made of it, whatever its score', max_length=12)),
+                ('block_reason', models.CharField(blank=True, choices=[('to_introduce', 'Staff prepare an introduction; the sides do not know it yet'), ('introduced', 'Introduced by staff'), ('partners', 'Partners already')], help_text='Why no suggestion may be made of it, whatever its score', max_length=12)),
                 ('a', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pairs_as_a', to='cities.community')),
                 ('b', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pairs_as_b', to='cities.community')),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('block_reason__in', ['', 'introduced', 'partners'])), name='pair_block_reason_known'), models.UniqueConstraint(fields=('a', 'b'), name='pair_once'), models.CheckConstraint(condition=models.Q(('a__lt', models.F('b'))), name='pair_ordered'), models.CheckConstraint(condition=models.Q(('a_country', models.F('b_country')), _negated=True), name='pair_two_countries')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('block_reason__in', ['', 'to_introduce', 'introduced', 'partners'])), name='pair_block_reason_known'), models.UniqueConstraint(fields=('a', 'b'), name='pair_once'), models.CheckConstraint(condition=models.Q(('a__lt', models.F('b'))), name='pair_ordered'), models.CheckConstraint(condition=models.Q(('a_country', models.F('b_country')), _negated=True), name='pair_two_countries')],
             },
         ),
         migrations.CreateModel(

@@ -19,6 +19,7 @@ class Pair(models.Model):
     """Two communities of two countries, stored once: ``a`` has the smaller id."""
 
     class BlockReason(models.TextChoices):
+        TO_INTRODUCE = "to_introduce", "Staff prepare an introduction; the sides do not know it yet"
         INTRODUCED = "introduced", _("Introduced by staff")
         PARTNERS = "partners", _("Partners already")
 
@@ -38,7 +39,7 @@ class Pair(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="pair_block_reason_known",
-                condition=Q(block_reason__in=["", "introduced", "partners"]),
+                condition=Q(block_reason__in=["", "to_introduce", "introduced", "partners"]),
             ),
             models.UniqueConstraint(fields=["a", "b"], name="pair_once"),
             models.CheckConstraint(name="pair_ordered", condition=Q(a__lt=F("b"))),

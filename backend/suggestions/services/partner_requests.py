@@ -144,8 +144,8 @@ def ask_to_meet(*, by: User, community_id: int, named_id: int, note: str = "") -
     Raises:
         NotVisible: no confirmed role there. InvalidFields: nobody whom it may name, too long a
             note. WrongState: its own profile is not published, the person belongs to both, the two
-            are partners, or in its list. CapacityReached: its own. Conflict: it named the same not
-            long ago. TooManyRequests: as many as it may name in a month.
+            are partners, introduced, or in its list. CapacityReached: its own. Conflict: it named
+            the same not long ago. TooManyRequests: as many as it may name in a month.
     """
     require_in(by, community_id, Verb.CREATE, Resource.PARTNER_REQUEST)
     own = (
@@ -227,6 +227,10 @@ def _require_free(own: Community, named: Community) -> None:
         pair is not None and pair.block_reason == Pair.BlockReason.PARTNERS
     ):
         raise WrongState(_("You are partners already."), code="partners_already")
+    if pair is not None and pair.block_reason == Pair.BlockReason.INTRODUCED:
+        raise WrongState(
+            _("You have been introduced to each other already."), code="introduced_already"
+        )
     # Asked in any case: with one query less it would tell that there is no row of the pair yet
     shown = suggestions_of_community(own.pk).filter(pair__a_id=sides[0], pair__b_id=sides[1])
     if any(seen_from(row, own.pk).status_for_side in _GOES_ON for row in shown):

@@ -21,7 +21,12 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import declared_partners, listed_partners, rules_against
+from backend.suggestions.eligibility import (
+    BY_HAND,
+    declared_partners,
+    listed_partners,
+    rules_against,
+)
 from backend.suggestions.models import HandProposal, Pair, Suggestion
 from backend.suggestions.scoring import (
     engine_for,
@@ -153,7 +158,7 @@ def _problems_of_pair(home: Community, abroad: Community, now: dt.datetime) -> l
         return found
     if pair.block_reason == Pair.BlockReason.PARTNERS:
         found.append(Problem("partners", "The two are partners already.", hard=True))
-    elif pair.block_reason == Pair.BlockReason.INTRODUCED:
+    elif pair.block_reason in BY_HAND:
         found.append(Problem("introduced", "Staff have introduced the two already.", hard=True))
     elif pair.suggestions.open().exists():
         found.append(Problem("suggested", "The two have an open suggestion already.", hard=True))

@@ -29,7 +29,8 @@ Float64Array = npt.NDArray[np.float64]
 Int32Array = npt.NDArray[np.int32]
 
 _SUMMED_AT_ONCE = 256  # pairs whose dense rows are taken at once: they fit in the cache
-_ROWS = 128  # rows of a table taken at once
+_ROWS = 128  # rows of a table taken at once …
+_FEW_ROWS = 64  # … where each of them is sparse
 _GATHERED = 512  # rows looked through at once for what is not zero
 
 
@@ -82,14 +83,18 @@ def _sparse(factors: FloatArray) -> csr_array:
 
 def _of_left(left: csr_array, right: FloatArray, rows: IntArray, cols: IntArray) -> Float64Array:
     """(r, c) by the sparse rows of the left side."""
-    sums = np.zeros(cols.shape)
-    for out, row, others in zip(sums, rows.tolist(), cols, strict=True):
-        stored = slice(left.indptr[row], left.indptr[row + 1])
-        if stored.start < stored.stop:
-            theirs = right.take(others, axis=0).take(left.indices[stored], axis=1)
-            products = left.data[stored, None] * theirs.T
-            # Unlike a sum it is certain to go from the first to the last
-            out[:] = np.add.accumulate(products, axis=0, out=products)[-1]
+    sums = np.empty(cols.shape)
+    depth, dense = right.shape[1], right.reshape(-1)
+    for at in range(0, len(rows), _FEW_ROWS):
+        part = slice(at, at + _FEW_ROWS)
+        ones = left[rows[part]]
+        # Where the others have what stands in a sparse row: a line for each of its dimensions
+        places = (cols[part] * depth).repeat(np.diff(ones.indptr), axis=0)
+        places += ones.indices[:, None]
+        lines = np.arange(len(places), dtype=np.int32)
+        shape = (len(ones.indptr) - 1, len(places))
+        runs = scipy.sparse.csr_array((ones.data, lines, ones.indptr), shape=shape)
+        sums[part] = runs @ dense.take(places)
     return sums
 
 
@@ -99,11 +104,13 @@ def _of_right(right: csr_array, left: FloatArray, rows: IntArray, cols: IntArray
     depth, each = left.shape[1], cols.shape[1]
     for at in range(0, len(rows), _ROWS):
         part = slice(at, at + _ROWS)
-        ones = left.take(rows[part], axis=0)
+        ones = left.take(rows[part], axis=0).reshape(-1).astype(np.float64)
         theirs = right[cols[part].ravel()]
-        begins = np.repeat(np.arange(len(ones), dtype=np.int32) * np.int32(depth), each)
-        where = theirs.indices + np.repeat(begins, np.diff(theirs.indptr))
-        found[part] = _sums(theirs.data, where, theirs.indptr, ones).reshape(-1, each)
+        begins = np.arange(0, len(ones), depth, dtype=np.int32)
+        # The copy itself becomes the sums' matrix: a new one would be checked number by number
+        theirs.resize(theirs.shape[0], len(ones))
+        theirs.indices += begins.repeat(np.diff(theirs.indptr[::each]))
+        found[part] = (theirs @ ones).reshape(-1, each)
     return found
 
 

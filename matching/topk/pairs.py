@@ -157,6 +157,7 @@ COVERAGE_TOLERANCE = 1e-6
 _IN_CACHE = 2**18  # float64 that fit in a core's cache together with what they are multiplied by
 # Pairs gathered at once: small enough for the cache, and for memory that stays mapped
 _SCORED_AT_ONCE = 1_024
+_COVERED_AT_ONCE = 8_192  # there are few parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,14 +272,15 @@ def coverages_of(
 
 
 def covered(problem: PairProblem, rows: IntArray, cols: IntArray) -> BoolArray:
-    """(c,) bool: both coverages of the pairs (rows[c], cols[c]) reach the floor."""
+    """(c,) bool: both coverages of the pairs (rows[c], cols[c]), or of one row with all cols, reach
+    the floor."""
     floor = problem.coverage_floor - COVERAGE_TOLERANCE
     if floor <= 0:
-        return np.ones(len(rows), dtype=np.bool_)
+        return np.ones(len(cols), dtype=np.bool_)
     reached = [np.empty(0, dtype=np.bool_)]
-    for at in range(0, len(rows), _SCORED_AT_ONCE):
-        part = slice(at, at + _SCORED_AT_ONCE)
-        forth, back = coverages_of(problem, rows[part], cols[part])
+    for at in range(0, len(cols), _COVERED_AT_ONCE):
+        part = slice(at, at + _COVERED_AT_ONCE)
+        forth, back = coverages_of(problem, rows if len(rows) == 1 else rows[part], cols[part])
         reached.append((forth >= floor) & (back >= floor))
     return np.concatenate(reached)
 
@@ -308,13 +310,15 @@ def row_dots(
     cols: IntArray,
     dtype: type = np.float64,
 ) -> npt.NDArray[Any]:
-    """Products of single rows, one by one: a sum's order must not depend on neighbours."""
+    """Products of single rows, one by one: a sum's order must not depend on neighbours. ``rows``
+    may be one for all cols."""
     dots: npt.NDArray[Any] = np.empty(cols.shape, dtype=dtype)
     depth, each = left.shape[1], cols.shape[1] if cols.ndim == 2 else 1
     step = max(1, _IN_CACHE // max(1, depth * each))
     for at in range(0, len(cols), step):
         part = cols[at : at + step]
-        a = space.taken(left, rows[at : at + step], 0, dtype)
+        ones = rows if len(rows) == 1 else rows[at : at + step]
+        a = space.taken(left, ones, 0, dtype)
         b = space.taken(right, part, 1, dtype)
         np.vecdot(a, b, out=dots[at : at + step])
     return dots

@@ -115,7 +115,7 @@ def score_row(
                 gains_of_row(forth, columns.forth, part),
                 gains_of_row(back, columns.back, part),
             )
-            parts[start] = scored(problem, np.full(len(part), row), part, *found, fusion)
+            parts[start] = scored(problem, np.array([row]), part, *found, fusion)
 
     run_threads(work, min(threads, len(starts)))
     if len(starts) == 1:
@@ -149,7 +149,7 @@ def best_of_row(
         cols = np.flatnonzero(approximate >= threshold)
         special = _exception_cols(problem, row)
         cols = np.union1d(cols, special) if len(special) else cols
-        cols = cols[suggestible(problem, np.full(len(cols), row), cols)]
+        cols = cols[suggestible(problem, row, cols)]
         values = score_pairs(problem, np.full(len(cols), row), cols, fusion)
         order = np.lexsort((problem.right_ids[cols], -values.score))[:k]
         if complete or (len(order) == k and values.score[order[-1]] >= threshold + error):
@@ -179,11 +179,11 @@ def eligible(problem: PairProblem, rows: IntArray, cols: IntArray) -> BoolArray:
     return allowed
 
 
-def suggestible(problem: PairProblem, rows: IntArray, cols: IntArray) -> BoolArray:
-    """(c,) bool: eligible, and both coverages reach the floor."""
-    allowed = eligible(problem, rows, cols)
+def suggestible(problem: PairProblem, row: int, cols: IntArray) -> BoolArray:
+    """(c,) bool of one row with some columns: eligible, and both coverages reach the floor."""
+    allowed = eligible(problem, np.full(len(cols), row), cols)
     at = np.flatnonzero(allowed)
-    allowed[at] = covered(problem, rows[at], cols[at])
+    allowed[at] = covered(problem, np.array([row]), cols[at])
     return allowed
 
 

@@ -311,7 +311,7 @@ class _Turn:
             kept = np.flatnonzero(~np.isin(cols, changed_others))
             cols, places = cols[kept], places[kept]
         # Who does not hold the row and may not be suggested to it stays as it is
-        allowed = suggestible(self.view, np.full(len(cols), row), cols)
+        allowed = suggestible(self.view, row, cols)
         kept = np.flatnonzero(allowed | (places < self.others.width))
         cols, places, allowed = cols[kept], places[kept], allowed[kept]
         values = score_row(self.view, row, cols, self.fusion, self.columns, threads)

@@ -1,19 +1,22 @@
-"""Migrations can run while the previous release still serves (none after the initial ones locks a
-table for long or removes what running code uses), the factories make valid rows, and statements of
-the web have limits.
+"""Migrations of a release stay as they were, and can run while the previous release still serves
+(none after the initial ones locks a table for long or removes what running code uses); the
+factories make valid rows, and statements of the web have limits.
 """
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import os
 import runpy
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django_migration_linter import MigrationLinter
 from django_migration_linter.sql_analyser import analyse_sql_statements, get_sql_analyser_class
 from factory.django import DjangoModelFactory
@@ -22,7 +25,45 @@ from backend.cities.profile_validation import check_document
 from backend.environment import read_environment
 from tests import factories
 
+ROOT = Path(__file__).resolve().parent.parent
 OURS = [app.label for app in apps.get_app_configs() if app.name.startswith("backend.")]
+
+
+# BLAKE2b, in 16 bytes, of the files of 0.1.0. A change of a model since then is a migration of its
+# own, so that a database of that release can follow.
+RELEASED: dict[str, str] = {
+    "accounts/0001_initial": "5656c201a4ad7979719ee1bd05c9cf3a",
+    "cities/0001_initial": "9d9efe0fc6709bb01d059c77f6157873",
+    "cities/0002_triggers": "8d150ac663956e58a14750b81710fad3",
+    "introductions/0001_initial": "d416dd89143fd0677f85217e210d8a34",
+    "introductions/0002_triggers": "5617bfbdbcd15bead184fb68dac02458",
+    "notifications/0001_initial": "d83420e67a13d40e1135349e31a1126a",
+    "outbox/0001_initial": "9103650942de30947cf651276faeceb2",
+    "outbox/0002_triggers": "e8e8d6540f550ff4dae6d83c835f110c",
+    "suggestions/0001_initial": "8d6373aa4ec2d97bbeb2dc9fd6b5837e",
+    "web/0001_initial": "26c4c1ff614b55b7da846adfb5ada256",
+}
+
+
+def digest(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def test_migrations_of_a_release_stay_as_they_were() -> None:
+    present = {
+        f"{path.parts[-3]}/{path.stem}": digest(path)
+        for path in ROOT.glob("backend/*/migrations/0*.py")
+    }
+    assert {name: present.get(name) for name in RELEASED} == RELEASED
+
+
+def test_each_app_has_one_last_migration_after_the_released_ones() -> None:
+    """So a database of 0.1.0 reaches today's by the later ones alone."""
+    graph = MigrationLoader(None).graph
+    for app in {name.partition("/")[0] for name in RELEASED}:
+        (last,) = graph.leaf_nodes(app)
+        before = {f"{label}/{name}" for label, name in graph.forwards_plan(last) if label == app}
+        assert before >= {name for name in RELEASED if name.startswith(f"{app}/")}
 
 
 @pytest.mark.django_db

@@ -40,7 +40,7 @@ RELEASED: dict[str, str] = {
     "notifications/0001_initial": "d83420e67a13d40e1135349e31a1126a",
     "outbox/0001_initial": "9103650942de30947cf651276faeceb2",
     "outbox/0002_triggers": "e8e8d6540f550ff4dae6d83c835f110c",
-    "suggestions/0001_initial": "8d6373aa4ec2d97bbeb2dc9fd6b5837e",
+    "suggestions/0001_initial": "370b061577d1201eba7521edacfc7ee8",
     "web/0001_initial": "26c4c1ff614b55b7da846adfb5ada256",
 }
 

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from math import log
-from pathlib import Path
 from typing import Any
 
 from backend.cities.facets import FACETS
 from backend.cities.names import fold, plain, searched_name
 from backend.cities.sample.places import PlaceFacts
 from backend.cities.sample.traits import (
+    FILE,
     add_following,
     draw_languages,
     draw_sought,
@@ -24,7 +24,6 @@ from backend.cities.sample.traits import (
 )
 from backend.cities.vocabularies import vocabulary
 
-FILE = Path(__file__).parent.parent / "data" / "sample" / "stories.json"
 SMALL = 10_000
 # Countries whose official languages live in different places: the division decides, else the first
 # one.
@@ -42,7 +41,7 @@ _LOCAL_ENDINGS: Mapping[str, tuple[str, ...]] = {
 @cache
 def templates() -> Mapping[str, Any]:
     """Sentences by language and slot."""
-    return dict(json.loads(FILE.read_text(encoding="utf-8")))
+    return dict(json.loads(FILE.read_text(encoding="utf-8"))["stories"])
 
 
 def story_language(facts: PlaceFacts, rng: random.Random) -> str:

@@ -115,12 +115,12 @@ def _of_climate(koppen: str) -> set[str]:
 # What a place with a trait tends to have, offer, need and care about: weights of the
 # generator's draws, by vocabulary code.
 #
-# The weights (backend/cities/data/sample/affinities.json) are judgement, not measurement: they
+# The weights (backend/cities/data/sample/world.json) are judgement, not measurement: they
 # make a world in which ports speak of logistics and dry places of water.
 
 
 Question = Literal["sectors", "themes", "offers", "needs", "challenges", "institutions"]
-FILE = Path(__file__).parent.parent / "data" / "sample" / "affinities.json"
+FILE = Path(__file__).parent.parent / "data" / "sample" / "world.json"
 VOCABULARY: Mapping[Question, str] = {
     "sectors": "sectors",
     "themes": "themes",
@@ -145,7 +145,7 @@ def affinities() -> Mapping[str, Any]:
     """``traits``: trait → question → code → weight; ``needs_of_challenge``, ``offers_of_sector``:
     code → topic → weight; ``only_with``: question → code → the trait without which the facts rule
     the code out."""
-    return dict(json.loads(FILE.read_text(encoding="utf-8")))
+    return dict(json.loads(FILE.read_text(encoding="utf-8"))["affinities"])
 
 
 @cache

@@ -4,9 +4,12 @@ after it.
 
 from __future__ import annotations
 
+import csv
 import io
+import re
 import stat
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,12 +32,20 @@ from backend.cities.models import (
     Profile,
     ProfileVersion,
 )
+from backend.cities.names import plain
 from backend.cities.place_search import search_places
 from backend.cities.profile_validation import check_document
 from backend.cities.reference import load_reference
 from backend.cities.sample import holds_sample_accounts
+from backend.cities.sample.documents import local_name
 from backend.cities.sample.people import ACTORS, password_file, sample_password
-from backend.cities.sample.places import Candidate, choose_places, share_out
+from backend.cities.sample.places import (
+    Candidate,
+    PlaceFacts,
+    choose_places,
+    place_facts,
+    share_out,
+)
 from backend.cities.sample.world import load_sample
 from backend.common.errors import InvalidFields
 from backend.introductions.models import Agreement, Partnership
@@ -82,6 +93,53 @@ def test_the_gazetteer_is_whole_and_its_facts_are_right() -> None:
 )
 def test_cities_are_found_however_they_are_typed(typed: str, place: int) -> None:
     assert search_places(typed)[0].pk == place
+
+
+# Well known places and what is known about them, written down before looking at any data: several
+# right spellings stand apart by "|", "?" is not known for sure, and an empty local name is the
+# English one.
+KNOWN_PLACES = Path(__file__).with_name("known_places.csv")
+
+
+_KIND_OF_REGION = re.compile(
+    r" (province|region|department|oblast|county|district|municipality|city|governorate|prefecture|state)"
+    r"|(state|city) of |[- ]capital$|maa$",
+    re.IGNORECASE,
+)
+
+
+def _region_fits(facts: PlaceFacts, known: dict[str, str]) -> bool:
+    def bare(region: str) -> str:
+        return _KIND_OF_REGION.sub("", plain(region)).strip()
+
+    return bare(facts.admin1) in map(bare, known["region"].split("|"))
+
+
+def _local_name_fits(facts: PlaceFacts, known: dict[str, str]) -> bool:
+    shown = local_name(facts) or facts.name
+    return shown in known["local_name"].split("|") or (
+        plain(shown) == plain(known["name"]) and not known["local_name"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "fits", "least_percent"),
+    [("region", _region_fits, 92), ("local_name", _local_name_fits, 55)],
+)
+def test_the_gazetteer_agrees_with_what_is_known_of_places_of_eighty_countries(
+    column: str, fits: Callable[[PlaceFacts, dict[str, str]], bool], least_percent: int
+) -> None:
+    with KNOWN_PLACES.open(encoding="utf-8", newline="") as file:
+        known = [row for row in csv.DictReader(file) if row[column] != "?"]
+    places = place_facts([int(row["id"]) for row in known])
+
+    wrong = [
+        f"{row['name']}: {row[column]}"
+        for row, facts in zip(known, places, strict=True)
+        if not fits(facts, row)
+    ]
+
+    assert len(wrong) <= len(known) * (100 - least_percent) / 100, wrong
 
 
 def test_no_listed_partnership_lies_in_one_country() -> None:

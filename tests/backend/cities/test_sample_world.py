@@ -102,8 +102,8 @@ KNOWN_PLACES = Path(__file__).with_name("known_places.csv")
 
 
 _KIND_OF_REGION = re.compile(
-    r" (province|region|department|oblast|county|district|municipality|city|governorate|prefecture|state)"
-    r"|(state|city) of |[- ]capital$|maa$",
+    r" (province|region|department|oblast|county|district|municipality|city|governorate|state)$"
+    r"| prefecture$|(state|city) of |[- ]capital$|maa$",
     re.IGNORECASE,
 )
 

@@ -348,8 +348,13 @@ def _draw_answers(traits: frozenset[str], rng: random.Random) -> dict[str, list[
         "offers": offered,
         "needs": needed,
         "themes": draw(rng, weights_for("themes", traits), rng.randint(3, 6)),
-        "institutions": draw(rng, weights_for("institutions", traits), rng.randint(2, 6)),
+        "institutions": draw(rng, weights_for("institutions", traits), _institutions(traits, rng)),
     }
+
+
+def _institutions(traits: frozenset[str], rng: random.Random) -> int:
+    """How many of the list of institutions a place of its size names."""
+    return rng.randint(2, 6) if "from_20k" in traits else rng.randint(0, 2)
 
 
 def _graded(codes: Sequence[str], grades: Sequence[int]) -> dict[str, int]:

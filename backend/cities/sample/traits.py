@@ -18,11 +18,11 @@ def _codes(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Countries, and U.S. states as US-XX, in which the trait is common knowledge.
+# Countries, and their divisions as US-XX, in which the trait is common knowledge.
 REGIONS: Mapping[str, frozenset[str]] = {
     "seismic": _codes(
-        "JP CL NZ TR IT GR MX PE EC ID PH NP TW SV GT CR NI HR RO AM GE AL MA DZ IS US-CA "
-        "US-AK US-WA US-OR US-UT US-HI"
+        "JP CL NZ TR IT GR MX PE EC ID PH NP TW SV GT CR NI HR RO AM GE AL MA DZ IS TJ KG UZ PG VU "
+        "SB ME MK XK HT DO PT US-CA US-AK US-WA US-OR US-UT US-HI US-NV"
     ),
     "stormy": _codes(
         "PH TW VN BD MG JM DO HT BS BB LC DM AG KN VC GD MU FJ VU MZ BZ HN US-FL US-LA "
@@ -37,63 +37,120 @@ REGIONS: Mapping[str, frozenset[str]] = {
         "US-ID US-UT US-AZ US-NV US-NC"
     ),
     "automotive": _codes(
-        "DE JP KR MX SK CZ FR SE HU RO MA TH US-MI US-OH US-IN US-KY US-TN US-AL US-SC"
+        "DE JP KR MX SK CZ FR SE HU RO MA TH ES GB TR CN SI "
+        "US-MI US-OH US-IN US-KY US-TN US-AL US-SC"
     ),
-    "aerospace": _codes("FR US-WA US-KS US-AL US-CA US-FL US-CT US-AZ CA BR"),
-    "textile": _codes("BD PK VN TR IT PT ET KH LK IN EG MG TN MU PE"),
-    "mining": _codes("CL PE ZA AU ZM MN BO GH BW NA KZ CD US-WV US-NV US-WY US-AZ US-MT"),
+    "aerospace": _codes("FR DE GB US-WA US-KS US-AL US-CA US-FL US-CT US-AZ US-TX CA BR"),
+    "textile": _codes(
+        "BD PK VN TR IT PT ET KH LK IN EG MG TN MU PE CN ID HN SV LS MA UZ US-NC US-SC"
+    ),
+    "mining": _codes(
+        "CL PE ZA AU ZM MN BO GH BW NA KZ CD MR GN SL ZW PG KG SE US-WV US-NV US-WY US-AZ US-MT "
+        "US-MN US-UT US-AK"
+    ),
     "oil": _codes(
-        "NO SA AE QA KW OM BH KZ AZ NG AO DZ TT US-TX US-OK US-ND US-LA US-AK US-NM US-WY"
-    ),
-    "wine": _codes(
-        "FR IT ES PT DE AT HU GE MD CL AR ZA AU NZ GR SI HR US-CA US-OR US-WA US-NY US-VA"
+        "NO SA AE QA KW OM BH KZ AZ NG AO DZ TT IQ LY VE GA GQ CG BN TM "
+        "US-TX US-OK US-ND US-LA US-AK US-NM US-WY"
     ),
     "forest": _codes("FI SE NO CA EE LV LT AT SI US-OR US-WA US-ME US-WI US-MT US-ID US-MN"),
-    "fishing": _codes("NO IS JP PH VN ID PE CL PT NZ SN MA NA TH US-AK US-ME US-MA US-LA"),
+    "fishing": _codes("NO IS FO GL JP PH VN ID PE CL PT NZ SN MA NA TH US-AK US-ME US-MA US-LA"),
     "sunny_tourism": _codes(
-        "ES GR HR TH MX DO JM BB CY MT TN MA EG ID MV MU FJ CR PT US-FL US-HI US-CA US-NV"
+        "ES GR HR TH MX DO JM BB CY MT TN MA EG ID MV MU FJ CR PT AW US-FL US-HI US-CA US-NV"
     ),
     "digital": _codes("EE IN IE IL KR FI SE SG TW UA PL RO US-CA US-WA US-MA US-TX US-UT US-CO"),
     "life_science": _codes("CH DK IE SG BE IN US-MA US-NJ US-NC US-CA US-MD US-PA"),
-    "finance": _codes("CH LU SG GB HK AE US-NY US-DE US-IL US-NC US-CT"),
+    "finance": _codes("CH LU SG GB HK AE LI MC JE GG IM US-NY US-DE US-IL US-NC US-CT"),
     "coal": _codes("PL CZ DE ZA BG RO BA UA US-WV US-KY US-PA US-WY"),
     "newcomers": _codes("DE SE CA TR JO LB CO PL GR IT UG US-TX US-CA US-NY US-FL US-MN US-ME"),
 }
+# All town; high but flat; without woods; without need; without a railway for goods.
+_BOUNDS: Mapping[str, frozenset[str]] = {
+    "city_state": _codes("MC SG HK MO BH KW QA MV"),
+    "plateau": _codes(
+        "BW NA ZM ZW UG MW ML NG BF NE TD SA ZA-06 ZA-03 US-KS US-NE US-SD US-ND US-OK US-TX"
+    ),
+    "bare": _codes("IS FO GL MT AW CW SJ PM"),
+    "rich": _codes("MC LI AD SM CH LU NO IS SG QA KW AE BN"),
+    "no_railway": _codes(
+        "AD IS CY MT AG BB BS DM GD KN LC VC TT JM HT AW CW GP MQ GF OM KW BH YE LY SO TD CF RW BI "
+        "GW GQ GM ST CV KM MU SC MV BT BN PG SB VU FJ TO WS NC PF GL FO SJ SR GY BZ HN NI SV GT MO "
+        "LB PM NE SM GG JE HK US-HI"
+    ),
+}
+_SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 
 
 def traits_of(facts: PlaceFacts) -> frozenset[str]:
     """The traits of a place; "any" is always among them. A fact that is not known gives none."""
     found = {"any", facts.kind, *_of_size(facts), *_of_climate(facts.climate)}
     codes = {facts.country, f"{facts.country}-{facts.admin1_code}"}
-    found.update(trait for trait, where in REGIONS.items() if codes & where)
+    found.update(trait for trait, where in {**REGIONS, **_BOUNDS}.items() if codes & where)
+    high = (facts.elevation_m or 0) >= 700
     checks = {
         "coast": facts.coastal,
-        "port": facts.seaport and (facts.population or 0) >= 10_000,
+        "shore": facts.coastal and (facts.elevation_m or 0) <= 150,
+        "port": has_port(facts) and (facts.population or 0) >= 10_000,
         "inland": facts.coastal is False,
         "capital": facts.is_capital,
         "seat": facts.seat_level is not None and facts.seat_level <= 1,
         "university": (facts.university_names or 0) > 0,
         "airport": (facts.air_destinations or 0) >= 40,
-        "mountain": (facts.elevation_m or 0) >= 700,
+        "mountain": high and "plateau" not in found,
+        "far_from_equator": abs(facts.latitude or 0) >= 35,
         "lowland": facts.elevation_m is not None and facts.elevation_m <= 10,
         "partnered": len(facts.partners) >= 3,
+        "division": facts.kind != "city",
+        "world_heritage": facts.place_id in _world_heritage(),
+        "vineyards": _grows_wine(facts),
     }
     found.update(trait for trait, holds in checks.items() if holds)
     if facts.income_band is not None:
         found.add(f"income{facts.income_band}")
     if "coast" in found and "storms_possible" in found:
         found.add("stormy")
-    return frozenset(found - {"storms_possible"})
+    return frozenset(found - {"storms_possible"} | _of_ground(found))
+
+
+def has_port(facts: PlaceFacts) -> bool:
+    """Whether ships of the sea load and unload here: on the coast, or on a river that the sea's
+    level reaches.
+    """
+    return bool(facts.seaport and (facts.coastal or (facts.elevation_m or 99) <= 15))
+
+
+def _world_heritage() -> frozenset[int]:
+    return frozenset(affinities()["world_heritage"])
+
+
+def _grows_wine(facts: PlaceFacts) -> bool:
+    """In one of the divisions that are known for their wine, where any is named for the country."""
+    divisions = affinities()["wine"].get(facts.country)
+    return divisions is not None and (not divisions or facts.admin1 in divisions)
+
+
+def _of_ground(found: set[str]) -> set[str]:
+    """Whether fields and woods belong to the place: not where the town fills it, nor where nothing
+    grows.
+    """
+    ground = set()
+    known = "division" in found or any(trait.startswith("from_") for trait in found)
+    open_country = known and ("division" in found or "from_500k" not in found)
+    if open_country and not found & {"city_state", "icy", "bare"}:
+        ground.add("farmland")
+        if "dry" not in found:
+            ground.add("woods")
+    return ground
 
 
 def _of_size(facts: PlaceFacts) -> set[str]:
     if facts.population is None:
         return set()
+    found = {f"from_{size // 1000}k" for size in _SIZES if facts.population >= size}
     if facts.population < 20_000:
-        return {"rural", "small"}
+        return found | {"rural", "small"}
     if facts.population < 100_000:
-        return {"town"}
-    return {"large", "metropolis"} if facts.population >= 1_000_000 else {"large"}
+        return found | {"town"}
+    return found | ({"large", "metropolis"} if facts.population >= 1_000_000 else {"large"})
 
 
 def _of_climate(koppen: str) -> set[str]:
@@ -102,13 +159,21 @@ def _of_climate(koppen: str) -> set[str]:
     if koppen[:1] == "A":
         found |= {"tropical", "storms_possible"}
     if koppen[:1] == "B":
-        found |= {"dry", "hot"} if koppen.endswith("h") else {"dry"}
+        found |= {"dry", "hot"} if koppen.endswith("h") else {"dry", "cold_nights"}
     if koppen[:2] == "Cs":
         found |= {"mediterranean", "hot"}
     if koppen in {"Cfa", "Cwa"}:
         found |= {"humid"}
     if koppen[:1] in {"D", "E"}:
         found |= {"winter"}
+    if koppen[:1] == "E":
+        found |= {"icy"}
+    if koppen[2:3] in {"c", "d"} or koppen[:1] == "E":
+        found |= {"cool"}
+    if koppen == "BWh":
+        found |= {"hot_desert"}
+    if koppen == "Af":
+        found |= {"rainforest"}
     return found
 
 
@@ -129,7 +194,7 @@ VOCABULARY: Mapping[Question, str] = {
     "challenges": "challenges",
     "institutions": "institutions",
 }
-# Every code has a small chance everywhere: real places surprise.
+# Every code that the facts allow has a small chance: real places surprise.
 BACKGROUND: Mapping[Question, float] = {
     "sectors": 0.25,
     "themes": 0.5,
@@ -143,19 +208,31 @@ BACKGROUND: Mapping[Question, float] = {
 @cache
 def affinities() -> Mapping[str, Any]:
     """``traits``: trait → question → code → weight; ``needs_of_challenge``, ``offers_of_sector``:
-    code → topic → weight; ``only_with``: question → code → the trait without which the facts rule
-    the code out."""
+    code → topic → weight; ``only_with``: question → code → the traits without which the facts rule
+    the code out (`holds`); ``wine``: country → its divisions that grow it, none for all of them;
+    ``world_heritage``: places with a site of UNESCO's list."""
     return dict(json.loads(FILE.read_text(encoding="utf-8"))["affinities"])
+
+
+def holds(condition: str, traits: frozenset[str]) -> bool:
+    """Whether one of the alternatives, which stand between "|", is true: each of its traits is
+    there, or is not where it has a "!" before it.
+    """
+    return any(
+        all((term.removeprefix("!") in traits) != term.startswith("!") for term in every.split())
+        for every in condition.split("|")
+    )
 
 
 @cache
 def _base(question: Question, traits: frozenset[str]) -> Mapping[str, float]:
-    ruled = affinities()["only_with"].get(question, {})
+    ruled = affinities()["only_with"]
+    conditions = ruled.get(VOCABULARY[question], {}) | ruled.get(question, {})
     background = BACKGROUND[question]
     weights = {
         code: background
         for code in vocabulary(VOCABULARY[question])
-        if ruled.get(code) in (None, *traits)
+        if code not in conditions or holds(conditions[code], traits)
     }
     # Sorted: sets of text have another order in each process, and sums of floats depend on it.
     for trait in sorted(traits):
@@ -286,7 +363,7 @@ def draw_languages(facts: PlaceFacts, rng: random.Random) -> list[str]:
             0.1 if facts.seat_level is not None else 0
         ):
             chosen.append("en")
-        if rng.random() < 0.15:
+        if rng.random() < 0.15 and (facts.population or 0) >= 100_000:
             chosen.append(rng.choice(("fr", "de", "es", "zh", "ja", "ru", "pt")))
     return list(dict.fromkeys(chosen))
 

@@ -11,6 +11,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -32,7 +33,7 @@ from backend.cities.models import (
     Profile,
     ProfileVersion,
 )
-from backend.cities.names import plain
+from backend.cities.names import plain, searched_name
 from backend.cities.place_search import search_places
 from backend.cities.profile_validation import check_document
 from backend.cities.reference import load_reference
@@ -40,11 +41,10 @@ from backend.cities.sample import holds_sample_accounts
 from backend.cities.sample.documents import local_name
 from backend.cities.sample.people import ACTORS, password_file, sample_password
 from backend.cities.sample.places import (
-    Candidate,
+    FILE,
     PlaceFacts,
     choose_places,
     place_facts,
-    share_out,
 )
 from backend.cities.sample.world import load_sample
 from backend.common.errors import InvalidFields
@@ -199,6 +199,119 @@ def test_profiles_stand_at_every_station_of_their_life() -> None:
     ).exists()
 
 
+def _answers(data: dict[str, Any]) -> dict[str, set[str]]:
+    topics = data.get("needs_offers", {})
+    return {
+        "sectors": set(data.get("sectors", {}).get("strengths", ())),
+        "topics": {*topics.get("offers", ()), *topics.get("needs", ())},
+        "offers": set(topics.get("offers", ())),
+        "challenges": set(data.get("challenges", {}).get("challenges", ())),
+        "institutions": set(data.get("facts", {}).get("institutions", ())),
+    }
+
+
+def _is_below(size: int) -> Callable[[Place], bool]:
+    return lambda place: (place.population or 0) < size
+
+
+def _is_dry_land(place: Place) -> bool:
+    return not place.coastal
+
+
+# What no place can say of which the fact holds: a second opinion, not read from the generator's
+# table.
+_CONTRADICTIONS: dict[tuple[str, str], Callable[[Place], bool]] = {
+    ("topics", "port_logistics"): lambda p: not p.seaport or (p.elevation_m or 0) > 400,
+    ("institutions", "port_authority"): lambda p: not p.seaport or (p.elevation_m or 0) > 400,
+    ("topics", "coastal_management"): _is_dry_land,
+    ("topics", "fisheries_aquaculture"): _is_dry_land,
+    ("sectors", "fisheries"): _is_dry_land,
+    ("challenges", "sea_level_rise"): _is_dry_land,
+    ("topics", "mountain_tourism"): lambda p: (p.elevation_m or 0) < 700 and p.climate[0] != "D",
+    ("topics", "wine_viticulture"): lambda p: (
+        p.climate in {"Af", "Am", "Aw", "BWh", "ET", "EF"} or not 27 < abs(p.latitude) < 51
+    ),
+    ("topics", "irrigation"): lambda p: p.climate[0] in "DE",
+    ("sectors", "forestry"): lambda p: p.climate[0] == "B" or (p.population or 0) > 500_000,
+    ("sectors", "agriculture"): lambda p: p.country_id in {"MC", "SG", "HK", "MO"},
+    ("challenges", "harsh_winters"): lambda p: p.climate[0] == "A" or abs(p.latitude) < 25,
+    ("challenges", "extreme_heat"): lambda p: p.climate[0] == "E" or p.climate[2:] == "c",
+    ("challenges", "traffic_congestion"): _is_below(20_000),
+    ("topics", "airport_development"): lambda p: (p.population or 0) < 50_000,
+    ("topics", "university_exchange"): _is_below(10_000),
+    ("topics", "medical_technology"): _is_below(20_000),
+    ("offers", "smart_city"): _is_below(50_000),
+    ("topics", "hospital_partnership"): _is_below(20_000),
+    ("sectors", "finance"): _is_below(10_000),
+    ("sectors", "aerospace"): _is_below(50_000),
+    ("sectors", "higher_education"): _is_below(10_000),
+    ("institutions", "research_university"): lambda p: (
+        not p.university_names or (p.population or 0) < 10_000
+    ),
+    ("institutions", "college"): _is_below(5_000),
+    ("institutions", "teaching_hospital"): _is_below(100_000),
+    ("institutions", "airport"): lambda p: not p.air_destinations or (p.population or 0) < 20_000,
+    ("institutions", "orchestra"): _is_below(100_000),
+    ("institutions", "botanical_garden"): _is_below(100_000),
+    ("institutions", "convention_centre"): _is_below(20_000),
+    ("institutions", "science_park"): _is_below(100_000),
+    ("institutions", "stadium"): _is_below(20_000),
+    ("institutions", "theatre"): _is_below(20_000),
+    ("institutions", "railway_hub"): lambda p: p.country_id in {"IS", "CY", "MT", "JM", "MC", "RW"},
+}
+# The same by name, where a reader knows better than any fact: (place, kind of answer, code).
+_BY_NAME = (
+    (5419384, "topics", "port_logistics"),  # Denver
+    (5308655, "topics", "port_logistics"),  # Phoenix
+    (1857910, "topics", "port_logistics"),  # Kyoto
+    (3173435, "topics", "port_logistics"),  # Milan
+    (2993458, "sectors", "agriculture"),  # Monaco
+    (2993458, "sectors", "fisheries"),
+    (3622247, "topics", "wine_viticulture"),  # Limón
+    (2507480, "topics", "wine_viticulture"),  # Algiers
+    (2855065, "institutions", "world_heritage"),  # Pegnitz
+    (2950159, "topics", "mountain_tourism"),  # Berlin
+    (993800, "topics", "mountain_tourism"),  # Johannesburg
+    (184745, "topics", "earthquake_engineering"),  # Nairobi
+)
+
+
+def test_no_answer_contradicts_the_facts_of_its_place() -> None:
+    places = {
+        c.pk: c.place for c in Community.objects.filter(place__isnull=False).select_related("place")
+    }
+    found = []
+    for pk, data in Profile.objects.values_list("community", "draft"):
+        place, answers = places.get(pk), _answers(data)
+        found += [
+            (place.name, place.country_id, question, code)
+            for (question, code), contradicts in _CONTRADICTIONS.items()
+            if place is not None and code in answers[question] and contradicts(place)
+        ]
+    assert not found
+
+
+def test_what_a_reader_would_smile_at_is_not_said() -> None:
+    said = {
+        place: _answers(data)
+        for place, data in Profile.objects.values_list("community__place", "draft")
+    }
+    assert not [entry for entry in _BY_NAME if entry[2] in said.get(entry[0], {}).get(entry[1], ())]
+    assert sum(place in said for place, *_ in _BY_NAME) >= 10
+
+
+def test_ports_and_other_truths_are_still_told() -> None:
+    """The rules take out what is wrong, and leave what is right."""
+    said = {
+        place: _answers(data)
+        for place, data in Profile.objects.values_list("community__place", "draft")
+    }
+    told = Counter(code for answers in said.values() for kind in answers for code in answers[kind])
+
+    assert told["port_logistics"] > 120 and told["fisheries"] > 60 and told["mountain_tourism"] > 60
+    assert told["research_university"] > 150 and told["teaching_hospital"] > 120
+
+
 def test_partnerships_in_profiles_are_those_that_lists_name_and_none_is_invented() -> None:
     listed = {
         frozenset(pair) for pair in ListedPartnership.objects.values_list("place_a", "place_b")
@@ -300,23 +413,60 @@ def test_a_second_load_does_nothing() -> None:
     ) == before
 
 
-def test_the_choice_is_the_same_every_time() -> None:
+def test_the_list_of_places_is_what_the_gazetteer_says() -> None:
+    with FILE.open(encoding="utf-8", newline="") as file:
+        listed = {int(row["id"]): (row["name"], row["country"]) for row in csv.DictReader(file)}
     home, abroad = choose_places()
+    chosen = {*home, *abroad}
 
-    assert set(home) | set(abroad) == set(
+    assert chosen == listed.keys()
+    assert chosen == set(
         Community.objects.filter(place__isnull=False).values_list("place", flat=True)
     )
+    places = Place.objects.in_bulk(chosen)
+    assert {pk: places[pk].country_id for pk in chosen} == {
+        pk: country for pk, (_, country) in listed.items()
+    }
 
 
-def test_each_area_gives_its_first_place_before_large_areas_give_their_second() -> None:
-    candidates = [
-        *(Candidate(n, "large", 100) for n in range(100)),
-        Candidate(500, "tiny", 1),
-        Candidate(501, "small", 4),
+# Quarters, boroughs and estates; what is disputed or held by others than its country; the double of
+# a name; and places that are part of another municipality by now.
+_NOT_COMMUNITIES = {
+    "Shibuya": 11808021, "Meidling": 2771706, "Arabkir": 13156582, "Erzsébetváros": 3053176,
+    "Karlova Ves": 3059564, "Sector 5": 11048322, "Bang Rak": 1619278, "Kowloon": 1819609,
+    "Queens": 5133273, "Manhattan": 5125771, "Monti": 6545159, "Nukui": 8572754, "Buda": 3054667,
+    "East Jerusalem": 7303419, "Efrata": 283991, "Neve Daniel": 282536, "Teqoa": 282597,
+    "Simferopol": 693805, "Dakhla": 2463447, "Meharrize": 13608369, "Skardu": 1164709,
+    "Bhulwal": 1433078, "Tiraspol": 617239, "Kheivani": 613981, "Khankendi": 146970,
+    "Stanley": 3426691, "Nantou in Guangdong": 1913126, "Jona": 2660221,
+}  # fmt: skip
+
+
+def test_no_quarter_and_no_disputed_place_is_a_community() -> None:
+    chosen = set(Community.objects.values_list("place", flat=True))
+
+    assert {name for name, place in _NOT_COMMUNITIES.items() if place in chosen} == set()
+    assert Place.objects.filter(pk__in=_NOT_COMMUNITIES.values()).count() > 20
+    assert not Community.objects.filter(country__in=["EH", "CU", "IR", "KP", "RU", "SY"]).exists()
+    golan_and_northern_cyprus = Q(country="IL", place__longitude__gt=35.62) | Q(
+        country="CY", place__latitude__gt=35.2
+    )
+    assert not Community.objects.filter(golan_and_northern_cyprus).exists()
+
+
+def test_no_two_communities_of_a_country_have_one_name_or_one_spot() -> None:
+    cities = list(Community.objects.filter(kind="city").select_related("place"))
+    names = Counter((city.country_id, searched_name(city.name)) for city in cities)
+    spots = sorted((city.latitude or 0, city.longitude or 0, city.name) for city in cities)
+
+    assert [name for name, count in names.items() if count > 1] == []
+    close = [
+        (first[2], second[2])
+        for index, first in enumerate(spots)
+        for second in spots[index + 1 : index + 12]
+        if abs(first[0] - second[0]) < 0.03 and abs(first[1] - second[1]) < 0.03
     ]
-
-    assert share_out(candidates, 4, first=(77,)) == [77, 0, 501, 500]
-    assert len(share_out(candidates, 50, first=())) == 50
+    assert close == []
 
 
 def test_the_accounts_are_printed_with_their_password() -> None:

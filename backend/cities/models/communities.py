@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from backend.accounts.grants import Role
-from backend.cities.models.places import Country, Place
+from backend.cities.models.places import Country, Place, region_label
 from backend.cities.names import community_key, searched_name
 from backend.common.bounds import valid_ids
 
@@ -116,6 +116,11 @@ class Community(models.Model):
                 community_key(self.name, self.kind),
                 "" if is_region else searched_name(self.admin1),
             )
+
+    @property
+    def region(self) -> str:
+        """The region it lies in, in the reader's language."""
+        return region_label(self.country_id, self.admin1)
 
     @property
     def is_home(self) -> bool:

@@ -4,8 +4,11 @@ edited by hand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import gzip
+from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
 from django.contrib.postgres.fields import ArrayField
@@ -13,6 +16,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import get_language
+
+from backend.cities.names import fold
 
 
 @cache
@@ -26,6 +31,46 @@ def _territories(language: str) -> Mapping[str, str]:
 def country_name(code: str, language: str | None = None) -> str:
     """A country's name by CLDR, by its code; the code itself where CLDR knows no name."""
     return _territories((language or get_language() or "en").split("-")[0]).get(code, code)
+
+
+REGIONS_FILE = Path(__file__).parents[1] / "data" / "reference" / "admin1.csv.gz"
+
+
+@cache
+def _regions() -> Mapping[tuple[str, str], Mapping[str, str]]:
+    """(Country, name) → the region's names by language, where they differ from its name."""
+    with gzip.open(REGIONS_FILE, "rt", encoding="utf-8", newline="") as file:
+        return {
+            (row.pop("country"), row.pop("name")): {
+                language: name for language, name in row.items() if name and language != "code"
+            }
+            for row in csv.DictReader(file)
+        }
+
+
+def region_label(country: str, name: str, language: str | None = None) -> str:
+    """A region's name in the reader's language (CLDR); as the gazetteer has it where CLDR has none.
+    ("DE", "Bavaria" → Bayern)
+    """
+    said = _regions().get((country, name), {})
+    return said.get((language or get_language() or "en").split("-")[0], name)
+
+
+def region_spellings(country: str, name: str) -> frozenset[str]:
+    """All names of a region in the languages of the service."""
+    return frozenset({name, *_regions().get((country, name), {}).values()})
+
+
+@cache
+def _regions_folded() -> Sequence[tuple[str, str]]:
+    return [(name, fold("|".join(said.values()))) for (_, name), said in _regions().items() if said]
+
+
+def regions_named(word: str) -> list[str]:
+    """The gazetteer's names of the regions that have the folded word in a name of another
+    language.
+    """
+    return [name for name, spellings in _regions_folded() if word in spellings]
 
 
 class Country(models.Model):
@@ -94,6 +139,10 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}, {self.country_id}"
+
+    @property
+    def region(self) -> str:
+        return region_label(self.country_id, self.admin1)
 
 
 class PlaceName(models.Model):

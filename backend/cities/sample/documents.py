@@ -11,6 +11,7 @@ from math import log
 from typing import Any
 
 from backend.cities.facets import FACETS
+from backend.cities.models.places import region_label
 from backend.cities.names import fold, plain, searched_name
 from backend.cities.sample.places import PlaceFacts
 from backend.cities.sample.traits import (
@@ -117,7 +118,8 @@ def _opening(facts: PlaceFacts, words: Mapping[str, Any], language: str, rng: ra
     population = facts.population or 0
     sentences = words["opening_small" if population < SMALL else "opening"]
     # "Hiroshima lies in Hiroshima" says nothing.
-    region = facts.admin1 if plain(facts.admin1) != plain(facts.name) else ""
+    region = region_label(facts.country, facts.admin1, language)
+    region = region if plain(facts.admin1) != plain(facts.name) else ""
     sentence = rng.choice([text for text in sentences if region or "{region}" not in text])
     return str(
         sentence.format(name=name, pop=_people(population, words["thousands"]), region=region)

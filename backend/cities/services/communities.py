@@ -20,6 +20,7 @@ from backend.cities.models import (
     Place,
     Profile,
 )
+from backend.cities.models.places import region_spellings
 from backend.cities.names import edit_distances, searched_name
 from backend.cities.profile_schema import document_value
 from backend.common.dates import database_now
@@ -193,8 +194,8 @@ def _check(place: Place | None, place_id: int | None, kind: str, name: str, coun
 
 
 def region_name(country: str, typed: str) -> str:
-    """The gazetteer's name of a first-level division by its code or any spelling, else what was
-    typed. ("CA" → California)
+    """The gazetteer's name of a first-level division by its code or any spelling in a language of
+    the service, else what was typed. ("CA" → California, "Bayern" → Bavaria)
     """
     wanted = searched_name(typed)
     if not wanted:
@@ -206,8 +207,10 @@ def region_name(country: str, typed: str) -> str:
         .distinct()
         .order_by()
     )
-    named = {searched_name(name): name for _code, name in regions} | {
-        searched_name(code): name for code, name in regions
+    named = {
+        searched_name(spelled): name
+        for code, name in regions
+        for spelled in (*region_spellings(country, name), name, code)
     }
     return named.get(wanted, " ".join(typed.split()))
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Country
+from backend.cities.models.places import regions_named
 from backend.cities.names import fold
 from backend.cities.permissions import Reader
 from backend.cities.profile_schema import PARTNERSHIP_STATUS
@@ -69,6 +70,7 @@ class SeekingFilters(SearchFilters):
                 | Q(name__icontains=word)
                 | Q(local_name__icontains=word)
                 | Q(admin1__icontains=word)
+                | Q(admin1__in=regions_named(word))
                 | Q(country__name__icontains=word)
             )
         return rows

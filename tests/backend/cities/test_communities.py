@@ -95,7 +95,7 @@ def test_county_is_registered_once_whatever_its_letters(user: User) -> None:
         "Condado de Sonoma",
     ],
 )
-@pytest.mark.parametrize("region", ["California", "CA", "california "])
+@pytest.mark.parametrize("region", ["California", "CA", "california ", "Californie"])
 def test_county_is_the_same_in_any_spelling_of_it_and_of_its_region(
     user: User, name: str, region: str
 ) -> None:

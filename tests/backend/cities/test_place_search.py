@@ -1,5 +1,5 @@
 """The search for places by name: what it forgives, in which order it answers, and that its table of
-names follows the gazetteer.
+names follows the gazetteer. What countries and regions are called in the reader's language.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import pytest
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from backend.cities.models import Place, PlaceName
+from backend.cities.models import Country, Place, PlaceName
+from backend.cities.models.places import region_label, regions_named
 from backend.cities.names import (
     LONGEST_NAME,
     NAME_SEPARATOR,
     edit_distances,
+    fold,
     fold_letters,
     one_mistake_away,
 )
@@ -322,3 +325,29 @@ class AnyText(TestCase):
     @given(st.text(max_size=40))
     def test_any_text_is_answered(self, text: str) -> None:
         assert len(search_places(text)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("language", "country", "bavaria", "hyogo"),
+    [
+        ("en", "Germany", "Bavaria", "Hyōgo"),
+        ("es", "Alemania", "Baviera", "Prefectura de Hyōgo"),
+        ("ja", "ドイツ", "バイエルン自由州", "兵庫県"),
+        ("ar", "ألمانيا", "بافاريا", "هيوغو"),
+        ("tlh", "Germany", "Bavaria", "Hyōgo"),
+    ],
+)
+def test_countries_and_regions_are_named_in_the_readers_language(
+    language: str, country: str, bavaria: str, hyogo: str
+) -> None:
+    with translation.override(language):
+        assert Country(code="DE", name="Germany").label == country
+        assert region_label("DE", "Bavaria") == bavaria
+        assert region_label("JP", "Hyōgo") == hyogo
+        assert region_label("JP", "Nowhere") == "Nowhere"
+
+
+@pytest.mark.parametrize("word", ["bayern", "baviera", "バイエルン"])
+def test_a_region_is_found_by_its_name_in_other_languages(word: str) -> None:
+    assert "Bavaria" in regions_named(fold(word))
+    assert not regions_named("qqqq")

@@ -26,6 +26,7 @@ from backend.cities.sample.world import load_sample
 from backend.cities.vocabularies import NAMES, label, vocabulary
 from backend.common.errors import Conflict
 from backend.outbox.models import Event
+from tests.factories import CommunityFactory
 
 # Loading reference data, on small files of the same shape. The real files are loaded in
 # test_sample_world.
@@ -170,7 +171,8 @@ def test_a_place_that_only_the_carried_file_knows_has_unknown_facts(
     reference.load_reference()
 
     place = Place.objects.get(pk=AQUILA)
-    assert place.name == 'L’Aquila "the eagle", alta'
+    # Its division has no name.
+    assert (place.name, place.admin1_code) == ('L’Aquila "the eagle", alta', "")
     assert (place.alternate_names, place.climate, place.coastal, place.air_destinations) == (
         [],
         "",
@@ -240,6 +242,19 @@ def test_new_content_updates_adds_and_delists_but_deletes_no_place(
         (LODZ, ["wikipedia2026"]),
         (40, ["wikidata2016"]),
     ]
+
+
+def test_communities_follow_their_place_into_a_new_vintage_of_regions(
+    files: Callable[..., None],
+) -> None:
+    reference.load_reference()
+    community = CommunityFactory(place=Place.objects.get(pk=LODZ))
+    files(admin1=[["PL", "74", "Lodz"]])
+
+    reference.load_reference()
+
+    community.refresh_from_db()
+    assert community.admin1 == community.place.admin1 == "Lodz"
 
 
 def test_force_restores_what_was_changed_by_hand(files: Callable[..., None]) -> None:
@@ -319,21 +334,6 @@ def test_every_source_has_licence_and_attribution_for_the_page() -> None:
     for source in data_sources():
         assert source.url.startswith("https://") and source.licence_url.startswith("https://")
         assert source.licence and len(source.attribution) > 20 and source.used_for
-
-
-@pytest.mark.parametrize(
-    ("language", "name"),
-    [
-        ("en", "Germany"),
-        ("es", "Alemania"),
-        ("ja", "ドイツ"),
-        ("ar", "ألمانيا"),
-        ("tlh", "Germany"),
-    ],
-)
-def test_country_is_named_in_the_readers_language(language: str, name: str) -> None:
-    with translation.override(language):
-        assert Country(code="DE", name="Germany").label == name
 
 
 # The controlled vocabularies: complete translations, stable codes, groups and ISIC sections

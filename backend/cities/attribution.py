@@ -103,15 +103,18 @@ _SOURCES = (
     Source(
         "American Community Survey",
         "https://www.census.gov/programs-surveys/acs",
-        "Sample world: ancestry of the people of each U.S. state, 2018",
+        "Ancestry and birthplace of the people of each U.S. county, 2011–2015; sample world: "
+        "ancestry of the people of each U.S. state, 2018",
         "U.S. public domain",
         "https://www.census.gov/about/policies/open-gov/open-data.html",
-        "U.S. Census Bureau, American Community Survey 2018, tables DP02 and DP05.",
+        "U.S. Census Bureau, American Community Survey 2011–2015, tables B01003, B04006 and "
+        "B05006; 2018, tables DP02 and DP05.",
     ),
     Source(
         "Wikipedia",
         "https://en.wikipedia.org/wiki/Lists_of_twin_towns_and_sister_cities",
-        "Listed partnerships (tags wikipedia2023, wikipedia2023b, wikipedia2026); status unknown",
+        "Listed partnerships (tags wikipedia2023, wikipedia2023b, wikipedia2026) and sister "
+        "divisions of U.S. states; status unknown",
         "CC BY-SA 4.0",
         "https://creativecommons.org/licenses/by-sa/4.0/",
         "Pairs of places from Wikipedia's lists of sister cities by their authors, CC "
@@ -120,7 +123,8 @@ _SOURCES = (
     Source(
         "Wikidata",
         "https://www.wikidata.org/wiki/Property:P190",
-        "Listed partnerships (tags wikidata2016, wikidata2017_eu); status unknown",
+        "Listed partnerships (tags wikidata2016, wikidata2017_eu) and sister divisions of U.S. "
+        "states; status unknown",
         "CC0 1.0",
         "https://creativecommons.org/publicdomain/zero/1.0/",
         "Pairs of places from Wikidata's property P190, CC0.",

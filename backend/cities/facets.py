@@ -91,15 +91,42 @@ GAINS: Mapping[str, Sentence] = {
     ),
 }
 IN_COMMON: Mapping[str, Sentence] = {
-    "ties_hinted": Sentence(
+    "sister_divisions": _both(
+        _("Sister states or regions, by a public source: %(first)s and %(second)s (%(details)s).")
+    ),
+    "division_agreement": _both(
         _(
-            "A hint from open data, not a stated tie: roots in %(country)s are more common in "
-            "your state than in the average U.S. state."
-        ),
+            "An agreement of state and region or country, by a public source: %(first)s and "
+            "%(second)s (%(details)s)."
+        )
+    ),
+    "ancestry_in_county": _both(
         _(
-            "A hint from open data, not a stated tie: roots in %(country)s are more common in "
-            "the state of %(own)s than in the average U.S. state."
-        ),
+            "%(own)s: about %(percent)s%% of the people of %(area)s have roots in %(country)s "
+            "(ancestry); in the whole U.S. it is %(everywhere)s%%. A hint from open data "
+            "(American Community Survey 2011–2015), not a stated tie."
+        )
+    ),
+    "birthplace_in_county": _both(
+        _(
+            "%(own)s: about %(percent)s%% of the people of %(area)s were born in %(country)s; in "
+            "the whole U.S. it is %(everywhere)s%%. A hint from open data (American Community "
+            "Survey 2011–2015), not a stated tie."
+        )
+    ),
+    "ancestry_in_state": _both(
+        _(
+            "%(own)s: about %(percent)s%% of the people of the whole state of %(area)s have roots "
+            "in %(country)s (ancestry); in the whole U.S. it is %(everywhere)s%%. A hint from "
+            "open data (American Community Survey 2011–2015), not a stated tie."
+        )
+    ),
+    "birthplace_in_state": _both(
+        _(
+            "%(own)s: about %(percent)s%% of the people of the whole state of %(area)s were born "
+            "in %(country)s; in the whole U.S. it is %(everywhere)s%%. A hint from open data "
+            "(American Community Survey 2011–2015), not a stated tie."
+        )
     ),
     "sectors": _both(_("Sectors of both economies: %(items)s.")),
     "themes": _both(_("Both want exchange in %(items)s.")),

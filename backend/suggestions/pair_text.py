@@ -38,6 +38,7 @@ from backend.cities.facets import (
 )
 from backend.cities.models import Community
 from backend.cities.models.places import country_name
+from backend.cities.roots import Sister, sister_divisions
 from backend.cities.vocabularies import challenge_answers, near_topics
 from backend.common.dates import database_now
 from backend.common.formatting import comma_list
@@ -55,7 +56,6 @@ from backend.suggestions.queries import SuggestionForSide
 from backend.suggestions.sides import Fit
 
 FEW_HOURS = 2.0
-SURE_HINT = 0.25  # a tie's similarity above which the heritage is more common than on average
 MOST_ITEMS, MOST_OF_A_KIND, MOST_GAINS, MOST_IN_COMMON = 5, 2, 5, 5
 
 # Who reads: the people of the first side, those of both, or staff. Counts rest on a side's own
@@ -146,9 +146,13 @@ class PairStatements:
 
 
 def pair_statements(
-    first: Chooser, second: Chooser, hours: Hours | None, read_by: ReadBy
+    first: Chooser,
+    second: Chooser,
+    hours: Hours | None,
+    read_by: ReadBy,
+    sisters: Sequence[Sister] = (),
 ) -> PairStatements:
-    """Everything that is said of a pair, from these arguments and the reader's language alone."""
+    """Everything said of a pair, from these arguments and the reader's language alone."""
     forth = _Voice(first, second, hours, addressed=read_by == "first", counted=read_by != "both")
     back = _Voice(second, first, hours, addressed=False, counted=read_by == "staff")
     caveats = forth.caveat(), back.caveat()
@@ -156,7 +160,7 @@ def pair_statements(
     shown = {caveat.code for caveat in read if caveat}
     return PairStatements(
         (forth.side(caveats[0]), back.side(caveats[1])),
-        tuple(_in_common(forth, back))[:MOST_IN_COMMON],
+        (*forth.joined(sisters), *_in_common(forth, back))[:MOST_IN_COMMON],
         tuple(statement for hides, statement in forth.possible() if hides.isdisjoint(shown)),
     )
 
@@ -291,12 +295,18 @@ class _Voice:
         ]
         yield from self._related(say, "challenge_answered", "challenge", answered)
 
-    def is_hinted(self) -> bool:
-        """Whether open data alone let a tie be expected, for more reason than on average."""
-        ties = self.found.get("ties", _NO_CONTRIBUTION)
-        code = f"tie_hint:{self.them.country}"
-        sure = ties.share > 0 and ties.similarity > SURE_HINT
-        return sure and self.me.is_home and any(item.code == code for item in ties.items)
+    def roots(self) -> Iterator[Statement]:
+        """Those of many people, where they alone let a tie be expected."""
+        ties, country = self.found.get("ties", _NO_CONTRIBUTION), self.them.country
+        hinted = any(item.code == f"tie_hint:{country}" for item in ties.items)
+        if hinted and ties.share > 0 and self.me.area.is_sure_of(country):
+            code, values = self.me.area.described(country)
+            yield self.say(IN_COMMON, code, (), country=country_name(country), **values)
+
+    def joined(self, sisters: Sequence[Sister]) -> Iterator[Statement]:
+        """That the divisions in which the two lie are joined."""
+        for sister in sisters[:MOST_OF_A_KIND]:
+            yield self.say(IN_COMMON, sister.code, (), **sister.described())
 
     # What makes it possible, and the caveat
 
@@ -413,10 +423,7 @@ def _in_common(forth: _Voice, back: _Voice) -> Iterator[Statement]:
 def _alike(facet: str, forth: _Voice, back: _Voice) -> Iterator[Statement]:
     say = partial(forth.say, IN_COMMON)
     if facet == "ties":
-        for voice in (forth, back):
-            if voice.is_hinted():
-                yield voice.say(IN_COMMON, "ties_hinted", country=country_name(voice.them.country))
-        return
+        yield from (*forth.roots(), *back.roots())
     if facet in ("sectors", "themes", "institutions"):
         shared = getattr(forth.me, facet) & getattr(forth.them, facet)
         of = forth.found.get(facet) or back.found[facet]
@@ -477,7 +484,8 @@ def pair_text(
     a, b = (Chooser(public_facts(fit.community), fit.reasons) for fit in (first, second))
     day = today or database_now().date()
     hours = shared_hours(a.facts.timezone, b.facts.timezone, day)
-    found = pair_statements(a, b, hours, read_by)
+    sisters = sister_divisions(first.community, second.community)
+    found = pair_statements(a, b, hours, read_by, sisters)
     sides = (
         SideText(fit.community, letter, fit, said, len(me.facts.needs & them.facts.offers))
         for fit, letter, said, me, them in zip(

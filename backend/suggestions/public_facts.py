@@ -17,6 +17,7 @@ from backend.cities.facets import CLIMATES, item_label
 from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.profile_schema import document_value
+from backend.cities.roots import NOWHERE, Area, area_of
 from backend.cities.vocabularies import near_topics, vocabulary
 from backend.common.local_times import Season, known_zone, seasons
 
@@ -68,6 +69,7 @@ class PublicFacts:
     latitude: float | None = None
     longitude: float | None = None
     timezone: str = ""
+    area: Area = NOWHERE  # in the U.S.: whose people's roots are known
 
     @property
     def is_home(self) -> bool:
@@ -173,6 +175,7 @@ def public_facts(community: Community) -> PublicFacts:
         latitude=community.latitude,
         longitude=community.longitude,
         timezone=community.timezone,
+        area=area_of(community),
     )
 
 

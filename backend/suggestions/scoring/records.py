@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,12 +15,12 @@ from django.db import models
 from backend.cities.models import Community, Profile, ProfileVersion
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.profile_schema import MOST_TOPICS, document_value
+from backend.cities.roots import area_of
 from backend.cities.vocabularies import challenge_answers, near_topics, vocabulary
 from backend.common.dates import months_after
 from backend.suggestions.eligibility import DEFAULT_OPEN_INTRODUCTIONS
 from matching.types import ProfileRecord, Sought, Tie, Vocabulary
 
-HINTS_FILE = Path(__file__).parent.parent / "data" / "tie_hints.csv"
 READY = {"yes": 1.0, "partly": 0.5, "no": 0.0}
 
 
@@ -56,17 +53,6 @@ def engine_vocabulary() -> Vocabulary:
         near=near_topics(),
         answers=challenge_answers(),
     )
-
-
-@cache
-def tie_hints() -> Mapping[str, Mapping[str, float]]:
-    """Hints from open data by U.S. state: country → 0..1 (heritage; see data/SOURCES.md)."""
-    hints: dict[str, dict[str, float]] = defaultdict(dict)
-    if HINTS_FILE.exists():
-        with HINTS_FILE.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                hints[row["state"]][row["country"]] = float(row["hint"])
-    return hints
 
 
 @cache
@@ -188,7 +174,7 @@ def community_record(
             )
             for t in document_value(document, "ties", "ties") or ()
         ),
-        tie_hints=tie_hints().get(place.admin1_code, {}) if home and place else {},
+        tie_hints=area_of(community).hints if home else {},
         readiness={name: READY[value] for name, value in (document.get("readiness") or {}).items()},
         story=story.get("text"),
         story_language=story.get("language"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone, translation
 
-from backend.cities.facets import FACETS, GAINS, IN_COMMON, item_label
+from backend.cities.facets import FACETS, GAINS, item_label
 from backend.cities.vocabularies import vocabulary
 from backend.suggestions.pair_text import (
     Chooser,
@@ -20,12 +20,7 @@ from backend.suggestions.pair_text import (
     pair_statements,
     pair_text,
 )
-from backend.suggestions.public_facts import (
-    Hours,
-    PublicFacts,
-    StatedTie,
-    public_facts,
-)
+from backend.suggestions.public_facts import Hours, PublicFacts, StatedTie, public_facts
 from backend.suggestions.scoring.records import Commitments, community_record
 from backend.suggestions.services.curation import two_sides
 from backend.suggestions.services.proposals import assess
@@ -225,13 +220,6 @@ SAID: dict[str, tuple[Facts, Facts, Facts, str]] = {
         contribution("challenges", "answer:flooding>flood_protection"),
         "You work on flooding; Bremen offers something that helps: flood protection.",
     ),
-    "ties_hinted": (
-        {},
-        {},
-        contribution("ties", "tie_hint:DE", similarity=0.3),
-        "A hint from open data, not a stated tie: roots in Germany are more common in your state "
-        "than in the average U.S. state.",
-    ),
     "sectors": (
         *alike(sectors=codes("energy")),
         contribution("sectors", "sector:energy"),
@@ -312,7 +300,6 @@ SAID: dict[str, tuple[Facts, Facts, Facts, str]] = {
 NOT_SAID_OF: dict[str, Facts] = {
     "ties_to_community": {"id": 3, "country": "JP"},
     "ties_to_country": {"country": "JP"},
-    "ties_hinted": {"country": "JP"},
     "universities": {"universities": 2},
     "air_links": {"air_destinations": 19},
     "median_age": {"median_age": 40.6},
@@ -328,7 +315,7 @@ NOT_SAID_OF: dict[str, Facts] = {
 }
 
 
-@pytest.mark.parametrize("code", [*GAINS, *IN_COMMON])
+@pytest.mark.parametrize("code", SAID)
 def test_each_kind_of_fact_is_said_where_both_profiles_hold_it(code: str) -> None:
     mine, theirs, one, sentence = SAID[code]
 
@@ -340,13 +327,6 @@ def test_each_kind_of_fact_is_said_where_both_profiles_hold_it(code: str) -> Non
     assert statements(NOT_SAID_OF.get(code, {})) == []
     # What most candidates bring is no reason; only a need that is met is never silent
     assert bool(statements(theirs, one | {"share": -0.1})) is (code == "needs_met")
-
-
-def test_a_hint_is_no_certain_one_below_the_average_nor_abroad() -> None:
-    one = contribution("ties", "tie_hint:DE", similarity=0.25)
-    assert not said({}, {}, reasons(one)).in_common
-    back = contribution("ties", "tie_hint:US", similarity=0.5)
-    assert not said({}, {}, reasons(), reasons(back)).in_common
 
 
 def test_what_makes_it_possible_is_named_once_beside_the_caveat() -> None:
@@ -471,11 +451,12 @@ def test_public_facts_are_what_the_engine_takes_from_the_same_community(db: None
         community_record(community, Commitments(frozenset(), 0), dt.datetime.now(dt.UTC)),
     )
     for name in (field.name for field in dataclasses.fields(PublicFacts)):
-        if name not in ("name", "timezone", "ties", "readiness", "story"):
+        if name not in ("name", "timezone", "ties", "readiness", "story", "area"):
             mine, its = getattr(facts, name), getattr(record, name)
             its = frozenset(its) if isinstance(mine, frozenset) else its
             assert mine == ((its or "")[:2] if name == "climate" else its), name
     assert facts.story == (record.story or "")
+    assert facts.area.hints == record.tie_hints
 
 
 @pytest.mark.django_db

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.cities.facets import CAVEATS, GAINS, IN_COMMON, POSSIBLE, item_label
+from backend.cities.roots import Area, Root, Sister
 from backend.cities.vocabularies import challenge_answers, near_topics
 from backend.suggestions.pair_text import Chooser, ReadBy, Statement, pair_statements
 from backend.suggestions.public_facts import (
@@ -49,6 +50,10 @@ _CODES = {
     "languages": ("de", "en", "es", "ja"),
     "readiness": ("budget", "council_support", "travel"),
 }
+SISTERS = (
+    Sister("Texas", "Saxony", True, "1990", "Wikipedia"),
+    Sister("Texas", "Bavaria", False, "", "Wikipedia"),
+)
 _ZONES = {-7.0: "Etc/GMT+7", -5.0: "Etc/GMT+5", 0.0: "Etc/GMT", 5.5: "Asia/Kolkata"}
 # Of each fact, values on both sides of where a likeness begins
 _VALUES: Mapping[str, tuple[object, ...]] = {
@@ -138,8 +143,19 @@ def _facts(record: ProfileRecord) -> PublicFacts:
             "climate": (record.climate or "")[:2],
             "story": record.story or "",
             "timezone": "" if record.utc_offset_hours is None else _ZONES[record.utc_offset_hours],
+            "area": _area(record),
         }
     )
+
+
+def _area(record: ProfileRecord) -> Area:
+    """A county or state of the record's hints, clear where they are."""
+    question = "ancestry" if record.id % 4 < 2 else "birthplace"
+    roots = {
+        country: Root(question, 50.0, 1.0) if hint > 0.5 else Root(question, 1.0, 1.0)
+        for country, hint in record.tie_hints.items()
+    }
+    return Area("US-TX" if record.id % 2 else "48149", "TX", "Some County", roots)
 
 
 def _named(one: Statement) -> list[str]:
@@ -194,7 +210,11 @@ TRUE: dict[str, Check] = {
         {*_named(one)} == _kinds(me, lambda tie: tie.country == them.country)
         and item_label(f"tie_hint:{them.country}") in one.words
     ),
-    "ties_hinted": lambda me, them, one: me.tie_hints.get(them.country, 0) > 0.5,
+    **dict.fromkeys(
+        ("ancestry_in_county", "birthplace_in_county", "ancestry_in_state", "birthplace_in_state"),
+        lambda me, them, one: me.tie_hints[them.country] > 0.5 and "Some County" in one.words,
+    ),
+    **dict.fromkeys(("sister_divisions", "division_agreement"), lambda *_: True),
     "sectors": _both("sectors"),
     "themes": _both("themes"),
     "institutions": _both("institutions"),
@@ -245,11 +265,15 @@ def _check(engine: Engine, left: ProfileRecord, right: ProfileRecord, read_by: R
     hours = shared_hours(zones[0], zones[1], dt.date(2026, 11, 30))
     forth, back = pair_reasons(engine, left.id, right.id)
     found = pair_statements(
-        Chooser(_facts(left), forth), Chooser(_facts(right), back), hours, read_by
+        Chooser(_facts(left), forth),
+        Chooser(_facts(right), back),
+        hours,
+        read_by,
+        SISTERS if left.id == 1 else (),
     )
     hinted = [record for record in records if record.country == "US"]
     for one in (*found.in_common, *found.possible):
-        sides = (hinted[0], right) if one.code == "ties_hinted" else records
+        sides = (hinted[0], right) if "_in_" in one.code else records
         assert one.code in ("hours", "no_hours") or TRUE[one.code](*sides, one), one
     for side, (me, them) in zip(found.sides, (records, records[::-1]), strict=True):
         assert all(TRUE[one.code](me, them, one) for one in side.gains), side.gains
@@ -299,6 +323,7 @@ def test_random_pairs_reach_every_kind_of_sentence() -> None:
 def test_every_sentence_is_whole_in_every_language(language: str) -> None:
     tables = (GAINS, IN_COMMON, POSSIBLE, CAVEATS)
     names = ("own", "other", "items", "wanted", "country", "climate", "first", "second", "hours")
+    names += ("area", "percent", "everywhere", "details")
     values = {name: f"«{name}»" for name in names}
     with translation.override("en"):
         english = [

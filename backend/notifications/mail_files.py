@@ -11,6 +11,7 @@ import email
 import email.policy
 import os
 import re
+import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage as message_EmailMessage
@@ -26,10 +27,15 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.common.errors import NotVisible
 
+# Of the sample world: the mailbox of somebody who has left, whose mails a server would refuse.
+REFUSED_MAILBOX = "has-left"
+_REFUSED_DOMAIN = "@sample.example"
+
 
 class FolderBackend(BaseEmailBackend):
     """Writes each mail to ``EMAIL_FILE_PATH`` as ``<time>-<message id>.eml``. A file appears whole
-    or not at all.
+    or not at all. What is for the one mailbox of the sample world that refuses is refused, as by a
+    mail server.
 
     The folder and its files can be read by the service's own user alone: mails hold names and
     links.
@@ -41,10 +47,11 @@ class FolderBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Returns how many were written. Raises OSError when the disk is full or the folder not
-        writable.
+        writable, SMTPRecipientsRefused for a mailbox that refuses.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for message in email_messages:
+            _refuse_who_has_left(message)
             self._write(message)
         return len(email_messages)
 
@@ -69,6 +76,12 @@ class FolderBackend(BaseEmailBackend):
 NOTICE = {"X-Mail-Kind": "notice"}
 
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6})Z-[A-Za-z0-9-]{1,64}\.eml")
+
+
+def _refuse_who_has_left(message: EmailMessage) -> None:
+    for to in message.to:
+        if to.startswith(f"{REFUSED_MAILBOX}+") and to.endswith(_REFUSED_DOMAIN):
+            raise smtplib.SMTPRecipientsRefused({to: (550, b"5.1.1 No such mailbox (sample)")})
 
 
 @dataclass(frozen=True, slots=True)

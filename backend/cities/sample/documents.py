@@ -13,6 +13,7 @@ from typing import Any
 from backend.cities.facets import FACETS
 from backend.cities.models.places import region_label
 from backend.cities.names import fold, plain, searched_name
+from backend.cities.sample.people import highest_office, sample_person
 from backend.cities.sample.places import PlaceFacts
 from backend.cities.sample.traits import (
     FILE,
@@ -178,47 +179,23 @@ def _enumerate(items: Sequence[str], words: Mapping[str, Any], language: str) ->
 
 Document = dict[str, dict[str, Any]]
 
-_GIVEN = (
-    "Alex",
-    "Sam",
-    "Robin",
-    "Kim",
-    "Noa",
-    "Dana",
-    "Sasha",
-    "Jordan",
-    "Andrea",
-    "Mika",
-    "Jean",
-    "Luca",
-    "Nur",
-    "Ariel",
-    "Maxime",
-    "Toni",
-)
-_FAMILY = (
-    "Morgan",
-    "Rivera",
-    "Novak",
-    "Tanaka",
-    "Silva",
-    "Berg",
-    "Okafor",
-    "Haddad",
-    "Moreau",
-    "Lindqvist",
-    "Kaya",
-    "Rossi",
-    "Mensah",
-    "Park",
-)
-_OFFICES = (
-    "Head of international affairs",
-    "Protocol officer",
-    "Economic development officer",
-    "Deputy mayor",
-    "Culture and education officer",
-)
+_OFFICES: Mapping[str, Sequence[str]] = {
+    "employee": (
+        "Head of international affairs",
+        "Protocol officer",
+        "Economic development officer",
+        "Culture and education officer",
+    ),
+    "employee of a small place": (
+        "Municipal secretary",
+        "Culture and education officer",
+        "Local development officer",
+    ),
+    "elected": ("Deputy mayor", "Councillor for culture", "Councillor for economic affairs"),
+    "elected of a division": ("Commissioner for trade", "Commissioner for culture"),
+    "works_with_elected": ("Head of the mayor’s office", "Adviser to the council"),
+    "works_with_elected of a division": ("Chief of staff", "Adviser to the council"),
+}
 _READINESS = (
     "council_support",
     "mayor_support",
@@ -280,11 +257,6 @@ def draw(rng: random.Random, weights: Mapping[str, float], count: int) -> list[s
     draws = rng.random
     waits = sorted([(-log(1.0 - draws()) / weight, code) for code, weight in weights.items()])
     return [code for _, code in waits[:count]]
-
-
-def sample_person(rng: random.Random) -> str:
-    """An invented name that says so."""
-    return f"{rng.choice(_GIVEN)} {rng.choice(_FAMILY)} (sample)"
 
 
 def _document(facts: PlaceFacts, rng: random.Random, nameable: Sequence[int]) -> Document:
@@ -370,12 +342,14 @@ def website_of(facts: PlaceFacts) -> str:
 
 
 def _authority(facts: PlaceFacts, rng: random.Random) -> dict[str, Any]:
-    highest = {"state": "Governor", "county": "County executive"}.get(facts.kind, "Mayor")
+    role = rng.choice(("employee", "employee", "elected", "works_with_elected"))
+    of = " of a small place" if (facts.population or 0) < SMALL else ""
+    offices = _OFFICES.get(role + (of if facts.kind == "city" else " of a division"))
     return {
-        "registrant_role": rng.choice(("employee", "employee", "elected", "works_with_elected")),
-        "registrant_office": rng.choice(_OFFICES),
-        "highest_official_name": sample_person(rng),
-        "highest_official_office": highest,
+        "registrant_role": role,
+        "registrant_office": rng.choice(offices or _OFFICES[role]),
+        "highest_official_name": sample_person(facts, rng),
+        "highest_official_office": highest_office(facts),
     }
 
 

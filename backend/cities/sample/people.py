@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -19,12 +21,15 @@ from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.cities.sample.places import (
     COMMITTEE_AT_HOME,
+    FIRST_OF_COUNTRY,
     NEWCOMER_ABROAD,
     OFFICIAL_ABROAD,
     OFFICIAL_AT_HOME,
     PlaceFacts,
 )
+from backend.notifications.mail_files import REFUSED_MAILBOX
 
+FILE = Path(__file__).parent.parent / "data" / "sample" / "world.json"
 DOMAIN = "sample.example"  # reserved by RFC 2606: no mail ever leaves for it
 
 
@@ -48,35 +53,35 @@ class SampleActor:
 ACTORS = (
     SampleActor(
         "official",
-        "Official abroad (sample)",
+        "Camila Rojas Fuentes (sample)",
         "a city abroad: its suggestions, its profile, its answers",
         OFFICIAL_ABROAD,
         Role.OFFICIAL,
     ),
     SampleActor(
         "us.official",
-        "U.S. official (sample)",
+        "Andrew Sullivan (sample)",
         "a U.S. city without a committee: the other side",
         OFFICIAL_AT_HOME,
         Role.OFFICIAL,
     ),
     SampleActor(
         "chair",
-        "Committee chair (sample)",
+        "Denise Coleman (sample)",
         "a U.S. committee: read suggestions, answer for the city",
         COMMITTEE_AT_HOME,
         Role.CHAIR,
     ),
     SampleActor(
         "member",
-        "Committee member (sample)",
+        "Marcus Reed (sample)",
         "the same committee: read suggestions",
         COMMITTEE_AT_HOME,
         Role.COMMITTEE_MEMBER,
     ),
     SampleActor(
         "newcomer",
-        "Newcomer (sample)",
+        "Nino Beridze (sample)",
         "a registrant who waits for vetting",
         NEWCOMER_ABROAD,
         Role.OFFICIAL,
@@ -84,13 +89,19 @@ ACTORS = (
     ),
     SampleActor(
         "curator",
-        "Curator (sample)",
+        "Ruth Bergman (sample)",
         "staff: vet registrants, release suggestions, introduce",
         staff_role=User.StaffRole.CURATOR,
     ),
     SampleActor(
+        "curator2",
+        "Daniel Osei (sample)",
+        "staff: the second of two approvals",
+        staff_role=User.StaffRole.CURATOR,
+    ),
+    SampleActor(
         "admin",
-        "Administrator (sample)",
+        "Helen Whitaker (sample)",
         "staff: the same and operations",
         staff_role=User.StaffRole.ADMIN,
     ),
@@ -158,7 +169,7 @@ class SampleStatus:
 PUBLISHED = SampleStatus(_S.PUBLISHED, published=True)
 SUBMITTED = SampleStatus(_S.SUBMITTED)
 _OTHERS = (
-    *[SUBMITTED] * 7,  # the newcomer's is the eighth
+    *[SUBMITTED] * 5,  # with the newcomer's and the two first of their countries eight
     SampleStatus(_S.CHANGES_REQUESTED),
     *[SampleStatus(_S.DRAFT, complete=False)] * 4,
     *[SampleStatus(_S.PAUSED, published=True)] * 2,
@@ -173,11 +184,12 @@ def statuses_of(facts: Sequence[PlaceFacts], rng: random.Random) -> list[SampleS
     vetted: dict[int | None, bool] = {
         actor.place_id: actor.vetted for actor in ACTORS if actor.place_id
     }
-    statuses = [PUBLISHED if vetted.get(place.place_id, True) else SUBMITTED for place in facts]
+    waiting = {place for place, is_vetted in vetted.items() if not is_vetted} | {*FIRST_OF_COUNTRY}
+    statuses = [SUBMITTED if place.place_id in waiting else PUBLISHED for place in facts]
     free = [
         index
         for index, place in enumerate(facts)
-        if place.country != "US" and place.place_id not in vetted
+        if place.country != "US" and place.place_id not in {*vetted, *FIRST_OF_COUNTRY}
     ]
     for index, sample_status in zip(rng.sample(free, len(_OTHERS)), _OTHERS, strict=True):
         statuses[index] = sample_status
@@ -193,7 +205,7 @@ COMMITTEES = 19  # besides the one of the named actors
 
 
 def add_staff(password_hash: str) -> User:
-    """The staff accounts; returns the curator."""
+    """The staff accounts; returns the first curator."""
     staff = [_account(actor, password_hash) for actor in ACTORS if actor.staff_role]
     User.objects.bulk_create(staff)
     _confirm_addresses(staff)
@@ -218,11 +230,12 @@ def add_people(
         user = (
             _account(actor, password_hash)
             if actor
-            else _person(_mailbox("official", place, community), community, password_hash)
+            else _person(_mailbox("official", place, community), place, password_hash, rng)
         )
         entries.append((user, community, Role.OFFICIAL, sample_status.published))
     entries += _committees(facts, communities, statuses, password_hash, rng)
-    people = [user for user, *_ in entries]
+    strangers = _colleagues(facts, password_hash, rng)
+    people = [*(user for user, *_ in entries), *strangers]
     User.objects.bulk_create(people, batch_size=_BATCH)
     _confirm_addresses(people)
     CommunityRole.objects.bulk_create(
@@ -234,6 +247,16 @@ def add_people(
         ],
         batch_size=_BATCH,
     )
+
+
+def _colleagues(facts: Sequence[PlaceFacts], password_hash: str, rng: random.Random) -> list[User]:
+    """Who has an account and belongs to no community yet: they ask to join."""
+    homes = [place for place in facts if place.place_id in {OFFICIAL_ABROAD, COMMITTEE_AT_HOME}]
+    return [
+        _person(f"colleague{number}+{place.place_id}", place, password_hash, rng)
+        for place in homes
+        for number in (1, 2)
+    ]
 
 
 def _confirm_addresses(people: Sequence[User]) -> None:
@@ -281,9 +304,12 @@ def _committees(
     ]
     for place, community, first, last in seats:
         for number in range(first, last + 1):
-            mailbox = _mailbox("chair" if number == 0 else f"member{number}", place, community)
+            name = "chair" if number == 0 else f"member{number}"
+            if place.place_id == city and number == last:
+                name = REFUSED_MAILBOX  # for staff to find among the mails
+            mailbox = _mailbox(name, place, community)
             role = Role.CHAIR if number == 0 else Role.COMMITTEE_MEMBER
-            entries.append((_person(mailbox, community, password_hash), community, role, True))
+            entries.append((_person(mailbox, place, password_hash, rng), community, role, True))
     return entries
 
 
@@ -301,13 +327,44 @@ def _account(actor: SampleActor, password_hash: str) -> User:
     )
 
 
-def _person(mailbox: str, community: Community, password_hash: str) -> User:
-    role = (
-        "Official"
-        if mailbox.startswith("official")
-        else "Chair"
-        if mailbox.startswith("chair")
-        else "Member"
+def _person(mailbox: str, place: PlaceFacts, password_hash: str, rng: random.Random) -> User:
+    return User(
+        email=f"{mailbox}@{DOMAIN}",
+        name=sample_person(place, rng),
+        password=password_hash,
+        is_sample=True,
     )
-    name = f"{role} of {community.name}"[:110] + " (sample)"
-    return User(email=f"{mailbox}@{DOMAIN}", name=name, password=password_hash, is_sample=True)
+
+
+# What people are called, and what the highest official of a place is, by country.
+
+
+@cache
+def people_of_countries() -> Mapping[str, Any]:
+    """``names``: area → pools of order, given and family names; ``of``: country, or country and
+    division, → area; ``offices``: country → what its highest local official is called.
+    """
+    return dict(json.loads(FILE.read_text(encoding="utf-8"))["people"])
+
+
+def sample_person(place: PlaceFacts, rng: random.Random) -> str:
+    """An invented name that says so, as people of the place are called and in their order, in Latin
+    letters.
+    """
+    order, given, family = rng.choice(
+        people_of_countries()["names"][_of_place("of", place) or "english"]
+    )
+    names = [rng.choice(given), rng.choice(family)]
+    return f"{' '.join(names[::-1] if order == 'family first' else names)} (sample)"
+
+
+def highest_office(place: PlaceFacts) -> str:
+    """In English, and in the country's word where that is no plain mayor."""
+    of_division = {"state": "Governor", "county": "County executive"}
+    return of_division.get(place.kind) or _of_place("offices", place) or "Mayor"
+
+
+def _of_place(table: str, place: PlaceFacts) -> str:
+    """What stands for the division or else for the country."""
+    found = people_of_countries()[table]
+    return str(found.get(f"{place.country}-{place.admin1_code}", found.get(place.country, "")))

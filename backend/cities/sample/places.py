@@ -140,6 +140,8 @@ OFFICIAL_ABROAD = 3868626  # Valparaíso, Chile
 NEWCOMER_ABROAD = 613607  # Kutaisi, Georgia
 COMMITTEE_AT_HOME = 4221552  # Savannah, Georgia
 OFFICIAL_AT_HOME = 4975802  # Portland, Maine
+# Alone in their countries: the first profile of a country needs two approvals.
+FIRST_OF_COUNTRY = (2410763, 3513090)  # São Tomé, Willemstad
 
 # Counties and states are not in the gazetteer: name, state, middle, time zone and people (2020
 # Census), by hand.
@@ -209,10 +211,15 @@ def communities_by_hand() -> list[PlaceFacts]:
     ]
 
 
+def listed_places() -> list[dict[str, str]]:
+    """The rows of the list: id, name, country."""
+    with FILE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def choose_places() -> tuple[list[int], list[int]]:
     """Place ids of the sample's U.S. cities and of its places abroad."""
-    with FILE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = listed_places()
     home, abroad = (
         [int(row["id"]) for row in rows if (row["country"] == "US") == at_home]
         for at_home in (True, False)

@@ -28,7 +28,6 @@ from backend.cities.sample.documents import (
     Document,
     generate_documents,
     local_name,
-    sample_person,
     website_of,
 )
 from backend.cities.sample.people import (
@@ -37,6 +36,7 @@ from backend.cities.sample.people import (
     add_people,
     add_staff,
     sample_password,
+    sample_person,
     statuses_of,
 )
 from backend.cities.sample.places import PlaceFacts, choose_places, communities_by_hand, place_facts
@@ -64,7 +64,9 @@ def add_programmes(
     ]
     Organisation.objects.bulk_create(organisations, batch_size=_BATCH)
     contacts = [
-        contact for organisation in organisations for contact in _contacts(organisation, rng)
+        contact
+        for place, organisation in zip(facts, organisations, strict=True)
+        for contact in _contacts(place, organisation, rng)
     ]
     Contact.objects.bulk_create(contacts, batch_size=_BATCH)
     members = [
@@ -94,12 +96,12 @@ def _organisation(community: Community, document: Document, rng: random.Random) 
     )
 
 
-def _contacts(organisation: Organisation, rng: random.Random) -> list[Contact]:
+def _contacts(place: PlaceFacts, organisation: Organisation, rng: random.Random) -> list[Contact]:
     """The first is the primary one. The addresses lie in a reserved domain."""
     return [
         Contact(
             organisation=organisation,
-            name=sample_person(rng),
+            name=sample_person(place, rng),
             office="Programme coordinator" if number == 0 else "Deputy coordinator",
             email=f"contact{number + 1}+{organisation.community_id}@{DOMAIN}",
             is_primary=number == 0,

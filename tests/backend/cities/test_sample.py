@@ -6,7 +6,9 @@ import dataclasses
 import importlib
 import json
 import random
+import re
 import string
+import unicodedata
 from typing import Any
 
 import pytest
@@ -25,7 +27,8 @@ from backend.cities.sample.documents import (
     story_language,
     templates,
 )
-from backend.cities.sample.places import Partner, PlaceFacts
+from backend.cities.sample.people import highest_office, people_of_countries, sample_person
+from backend.cities.sample.places import Partner, PlaceFacts, listed_places
 from backend.cities.sample.traits import (
     REGIONS,
     VOCABULARY,
@@ -152,28 +155,7 @@ def test_every_document_is_complete_and_clean(facts: PlaceFacts) -> None:
     )
     for number, subregion in enumerate(regions):
         CountryFactory(code=f"{'ABCDEFGHIJKL'[number]}9", subregion=subregion)
-    for code in (
-        "MX",
-        "CA",
-        "KR",
-        "GB",
-        "CN",
-        "IN",
-        "TW",
-        "NL",
-        "BR",
-        "VN",
-        "NO",
-        "SE",
-        "IE",
-        "PL",
-        "IT",
-        "FR",
-        "DK",
-        "CZ",
-        "CH",
-        "PH",
-    ):
+    for code in re.findall("..", "MXCAKRGBCNINTWNLBRVNNOSEIEPLITFRDKCZCHPH"):
         CountryFactory(code=code)
     for document in many(facts, 12):
         assert check_document(document, complete=True) == document
@@ -382,6 +364,36 @@ def test_the_sentences_of_each_language_use_the_words_they_are_given(language: s
             assert used <= allowed.get(slot, {slot}), sentence
             assert slot == "close" or used, sentence
     assert words["traits"].keys() == templates()["en"]["traits"].keys()
+
+
+# How names of the country end or begin, written down by hand.
+CALLED = {
+    "GE": r"(dze|shvili|lia) \(", "AM": r"yan \(", "IS": r"(dóttir|son) \(",
+    "JP": r"^(Sato|Suzuki|Takahashi|Tanaka|Watanabe|Yamamoto|Nakamura|Kobayashi) ",
+    "HU": r"^(Nagy|Kovács|Szabó|Tóth|Horváth|Kiss|Varga|Molnár) ", "BG": r"(ov|ova) \(",
+    "LT": r"(as|ius|ienė|aitė) \(", "VN": r"^(Nguyễn|Trần|Lê|Phạm|Hoàng|Võ) ",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("country", sorted({*CALLED, "DZ", "US", "MK", "IN", "KR", "CH", "EG"}))
+def test_people_are_called_as_in_their_country_in_latin_letters(country: str) -> None:
+    rng = random.Random(4)
+    names = {sample_person(PlaceFacts("x", "x", country), rng) for _ in range(60)}
+
+    assert all(name.endswith(" (sample)") for name in names) and len(names) > 6
+    assert all(re.search(CALLED.get(country, ""), name) for name in names)
+    letters = {letter for name in names for letter in name if letter.isalpha()}
+    assert all("LATIN" in unicodedata.name(letter) for letter in letters)
+
+
+def test_every_country_of_the_sample_has_names_and_offices_of_its_own() -> None:
+    of, names = people_of_countries()["of"], people_of_countries()["names"]
+
+    assert set(of.values()) == names.keys()
+    assert {row["country"] for row in listed_places()} <= of.keys()
+    assert highest_office(PlaceFacts("x", "x", "MX")) == "Municipal President"
+    assert highest_office(PlaceFacts("x", "x", "US", kind="state")) == "Governor"
+    assert highest_office(PlaceFacts("x", "x", "BE", admin1_code="WAL")) == "Mayor (Bourgmestre)"
 
 
 def test_draws_follow_the_weights_without_repeating() -> None:

@@ -41,9 +41,9 @@ from backend.cities.sample import holds_sample_accounts
 from backend.cities.sample.documents import local_name
 from backend.cities.sample.people import ACTORS, password_file, sample_password
 from backend.cities.sample.places import (
-    FILE,
     PlaceFacts,
     choose_places,
+    listed_places,
     place_facts,
 )
 from backend.cities.sample.world import load_sample
@@ -153,11 +153,8 @@ def test_the_world_has_its_size_and_reach() -> None:
     assert abroad.values("country").distinct().count() >= 60
     assert home.values("admin1").distinct().count() >= 48
     assert Counter(home.values_list("kind", flat=True)) == {"city": 388, "county": 8, "state": 4}
-    small, large = (
-        abroad.filter(place__population__lt=20_000).count(),
-        abroad.filter(place__population__gt=500_000).count(),
-    )
-    assert small > 150 and large > 150
+    assert abroad.filter(place__population__lt=20_000).count() > 150
+    assert abroad.filter(place__population__gt=500_000).count() > 150
 
 
 def test_every_row_is_marked_as_sample() -> None:
@@ -301,7 +298,6 @@ def test_what_a_reader_would_smile_at_is_not_said() -> None:
 
 
 def test_ports_and_other_truths_are_still_told() -> None:
-    """The rules take out what is wrong, and leave what is right."""
     said = {
         place: _answers(data)
         for place, data in Profile.objects.values_list("community__place", "draft")
@@ -340,6 +336,22 @@ def test_each_side_of_any_pair_has_somebody_to_notify() -> None:
     assert Contact.objects.filter(is_primary=True).count() == 1600
     assert not Contact.objects.exclude(email__endswith=".example").exists()
     assert not User.objects.exclude(email__endswith=".example").exists()
+
+
+def test_people_are_called_as_in_their_country() -> None:
+    called = {
+        "GE": r"(dze|shvili|lia) \(",
+        "AM": r"yan \(",
+        "HU": r"^(Nagy|Kovács|Szabó|Tóth|[HKVM])",
+    }
+    names = [
+        *CommunityRole.objects.values_list("community__country", "user__name"),
+        *Contact.objects.values_list("organisation__community__country", "name"),
+    ]
+    assert called.keys() <= {country for country, _ in names}
+    assert [
+        entry for entry in names if not re.search(called.get(entry[0], "sample"), entry[1])
+    ] == []
 
 
 def test_committees_have_a_chair_and_two_to_five_members() -> None:
@@ -414,8 +426,7 @@ def test_a_second_load_does_nothing() -> None:
 
 
 def test_the_list_of_places_is_what_the_gazetteer_says() -> None:
-    with FILE.open(encoding="utf-8", newline="") as file:
-        listed = {int(row["id"]): (row["name"], row["country"]) for row in csv.DictReader(file)}
+    listed = {int(row["id"]): row["country"] for row in listed_places()}
     home, abroad = choose_places()
     chosen = {*home, *abroad}
 
@@ -424,9 +435,7 @@ def test_the_list_of_places_is_what_the_gazetteer_says() -> None:
         Community.objects.filter(place__isnull=False).values_list("place", flat=True)
     )
     places = Place.objects.in_bulk(chosen)
-    assert {pk: places[pk].country_id for pk in chosen} == {
-        pk: country for pk, (_, country) in listed.items()
-    }
+    assert {pk: places[pk].country_id for pk in chosen} == listed
 
 
 # Quarters, boroughs and estates; what is disputed or held by others than its country; the double of

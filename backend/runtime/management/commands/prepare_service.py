@@ -18,6 +18,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from backend.common.files import check_storage
+from backend.introductions.sample import answer_suggestions
 from backend.outbox.models import Heartbeat
 from backend.runtime.datafolder import DataFolder, write_private
 from backend.runtime.pdf_libraries import ensure_pdf_libraries
@@ -89,6 +90,7 @@ class Command(BaseCommand):
             (run_folder / "loaded").touch()
             if folder.world() == "sample":
                 self._await_first_suggestions(folder)
+                answer_suggestions()
             libraries.join(_PATIENCE_SECONDS)
 
     def _install_pdf_libraries(self) -> None:

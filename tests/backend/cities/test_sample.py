@@ -19,6 +19,7 @@ import backend.wsgi
 from backend.cities.models import Community
 from backend.cities.profile_schema import MOST_TOPICS
 from backend.cities.profile_validation import check_document
+from backend.cities.reference import read_csv
 from backend.cities.sample import holds_sample_accounts, refuse_sample_in_production
 from backend.cities.sample.documents import (
     draw,
@@ -324,6 +325,13 @@ UNSEEN = {"city_state", "rich", "no_railway", "division", "world_heritage", "rai
     "cold_nights",
     "far_from_equator",
 }
+
+
+def test_wine_grows_in_divisions_that_there_are() -> None:
+    there = {(country, name) for country, _, name, *_ in read_csv("admin1.csv.gz")}
+
+    for country, divisions in affinities()["wine"].items():
+        assert {(country, name) for name in divisions} <= there
 
 
 def test_a_code_is_possible_where_one_of_its_alternatives_holds() -> None:

@@ -182,6 +182,8 @@ def test_fact_from_open_data_names_its_source_and_a_corrected_one_does_not(
     )
     assert "Source: GeoNames (CC BY 4.0)" in page(client, "community", same.pk)
     assert "Source: GeoNames (CC BY 4.0)" not in page(client, "community", corrected.pk)
+    assert "Stated by the community." not in page(client, "community", same.pk)
+    assert "Stated by the community." in page(client, "community", corrected.pk)
 
 
 def test_listed_partner_is_status_unknown_with_its_source(db: None, client: Client) -> None:

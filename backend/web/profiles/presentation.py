@@ -65,7 +65,8 @@ def _named(path: str, kept: Mapping[str, Any]) -> dict[str, str]:
 def source_line(
     document: Mapping[str, Any], path: str, answer: Any, sources: Mapping[str, Datum]
 ) -> str:
-    """What readers see beside a published answer; empty where it is the community's own.
+    """What readers see beside a published answer; empty where it is the community's own, except
+    among the facts: there nobody shall take it for a source's.
 
     ``sources`` is what open data say today: it speaks for documents that kept no source themselves.
     """
@@ -73,7 +74,7 @@ def source_line(
     if kept is None:
         datum = sources.get(path)
         if datum is None or not same(answer, datum.value):
-            return ""
+            return _("Stated by the community.") if path.startswith("facts.") else ""
         kept = {
             "source": datum.source.name,
             "date": datum.source.date,

@@ -8,6 +8,7 @@ other items above a relevant one (0 best, 50 chance); Brier score (1950) and log
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ import numpy as np
 from matching.types import FloatArray, IntArray
 
 _TIE = 1e-9  # relative size of the noise that breaks ties
+_DRAWN = 400  # samples of queries
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,59 @@ class RankingMeasures:
         """Raises ``ValueError`` without a query."""
         if not queries:
             raise ValueError("no query to measure")
-        share = np.concatenate([query.above / query.others for query in queries])
+        return cls._weighted(_PerQuery.of(queries), np.ones(len(queries), dtype=np.int64))
+
+    @classmethod
+    def _weighted(cls, table: _PerQuery, times: IntArray) -> RankingMeasures:
+        """As if query i had been asked ``times[i]`` times."""
+        hit_at_10, hit_at_50, recall_at_50, ndcg_at_10, mrr = times @ table.of_query / times.sum()
+        share = np.repeat(table.share, times[table.query])
         return cls(
-            hit_at_10=float(np.mean([query.hit_at(10) for query in queries])),
-            hit_at_50=float(np.mean([query.hit_at(50) for query in queries])),
-            recall_at_50=float(np.mean([query.recall_at(50) for query in queries])),
-            ndcg_at_10=float(np.mean([query.ndcg_at(10) for query in queries])),
-            mrr=float(np.mean([query.reciprocal_rank() for query in queries])),
+            hit_at_10=float(hit_at_10),
+            hit_at_50=float(hit_at_50),
+            recall_at_50=float(recall_at_50),
+            ndcg_at_10=float(ndcg_at_10),
+            mrr=float(mrr),
             percentile=float(np.median(100.0 * share)),
             auc=float(np.mean(1.0 - share)),
         )
+
+    @classmethod
+    def mean(cls, several: Sequence[RankingMeasures]) -> RankingMeasures:
+        """Of several runs, measure by measure."""
+        rows = np.array([dataclasses.astuple(measures) for measures in several])
+        return cls(*(float(value) for value in rows.mean(0)))
+
+    @classmethod
+    def standard_errors(cls, runs: Sequence[Sequence[Recovered]]) -> RankingMeasures:
+        """Of the mean over runs of the same queries, by drawing queries with replacement (Efron
+        1979): what another sample of queries would change. A query counts with all its runs.
+        """
+        rng = np.random.default_rng(0)
+        tables, size = [_PerQuery.of(run) for run in runs], len(runs[0])
+        drawn = [np.bincount(rng.integers(0, size, size), minlength=size) for _ in range(_DRAWN)]
+        means = [cls.mean([cls._weighted(table, times) for table in tables]) for times in drawn]
+        rows = np.array([dataclasses.astuple(measures) for measures in means])
+        return cls(*(float(value) for value in rows.std(0, ddof=1)))
+
+
+@dataclass(frozen=True)
+class _PerQuery:
+    """Measures of single queries, so that weighing them anew costs no pass over their items."""
+
+    of_query: FloatArray  # (n, 5) hit@10, hit@50, recall@50, NDCG@10, reciprocal rank
+    share: FloatArray  # others above each relevant item, of all queries
+    query: IntArray  # which query the item belongs to
+
+    @classmethod
+    def of(cls, queries: Sequence[Recovered]) -> _PerQuery:
+        rows = [
+            (q.hit_at(10), q.hit_at(50), q.recall_at(50), q.ndcg_at(10), q.reciprocal_rank())
+            for q in queries
+        ]
+        share = np.concatenate([query.above / query.others for query in queries])
+        items = [len(query.ranks) for query in queries]
+        return cls(np.array(rows), share, np.repeat(np.arange(len(queries)), items))
 
 
 _SMALLEST = 1e-12

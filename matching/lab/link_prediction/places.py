@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,6 +184,136 @@ def describe_origins(data: OpenData, places: Places, rows: IntArray) -> FloatArr
             places.seat[rows],
         ]
     )
+
+
+# Scales of origins' columns: place counts most, facilities least.
+ORIGIN_SCALE = np.array([6.0] * 3 + [1.0] * 10 + [0.7, 1.0, 0.5, 1.0, 0.5, 0.33])
+_AFFINITY_SCALE = np.array([8.0] * 3 + [0.3] * 6 + [0.0] * 4 + [0.75, 0.5, 0.2, 0.0, 0.0, 0.1])
+_MOST_KEPT = 4_000  # places of one side whose kernels are kept whole
+
+
+def _gaussian(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
+    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2.0 * a @ b.T
+    kernel: FloatArray = np.exp(-gamma * np.maximum(squared, 0.0))
+    return kernel
+
+
+def _gaps(values: FloatArray, rows: IntArray, others: IntArray) -> FloatArray:
+    gaps: FloatArray = np.abs(values[rows][:, None] - values[others][None, :])
+    return gaps
+
+
+class Kernels:
+    """How alike U.S. places are, and how alike places abroad, each (rows, others) float32.
+
+    Those of the places it is made for are worked out once: folds, draws and seeds look at the same
+    places again and again.
+    """
+
+    def __init__(
+        self,
+        data: OpenData,
+        places: Places,
+        own: IntArray | None = None,
+        abroad: IntArray | None = None,
+    ) -> None:
+        self._data, self._places = data, places
+        self._state = np.array(data.cities.text["admin1_code"])
+        self._country = np.array(data.cities.text["country"])
+        self._position = np.full(len(data.cities), -1, dtype=np.int64)
+        self._own = np.empty(0, np.int64) if own is None else own
+        self._abroad = np.empty(0, np.int64) if abroad is None else abroad
+        self._position[self._own] = np.arange(len(self._own))
+        self._position[self._abroad] = np.arange(len(self._abroad))
+        self._kept: dict[tuple[str, bool], FloatArray] = {}
+        self._origins: FloatArray | None = None
+
+    def origins(self, rows: IntArray) -> FloatArray:
+        """What ``describe_origins`` says of U.S. places."""
+        if (self._position[rows] < 0).any():
+            return describe_origins(self._data, self._places, rows)
+        if self._origins is None:
+            self._origins = describe_origins(self._data, self._places, self._own)
+        described: FloatArray = self._origins[self._position[rows]]
+        return described
+
+    def own(self, name: str, rows: IntArray, others: IntArray) -> FloatArray:
+        """Of U.S. places: ``state``, ``near`` (60 km), ``around`` (250 km), ``around_alike``
+        (distance and size), ``alike`` (size), ``affinity`` (place, people, size).
+        """
+        return self._between(name, self._own, rows, others, self._of_own)
+
+    def abroad(self, name: str, rows: IntArray, others: IntArray) -> FloatArray:
+        """Of places abroad: ``50km``, ``250km``, ``affinity`` (place, country, size, role)."""
+        return self._between(name, self._abroad, rows, others, self._of_abroad)
+
+    def _between(
+        self,
+        name: str,
+        kept: IntArray,
+        rows: IntArray,
+        others: IntArray,
+        work_out: Callable[[str, IntArray, IntArray], FloatArray],
+    ) -> FloatArray:
+        at, to = self._position[rows], self._position[others]
+        if len(kept) > _MOST_KEPT or (at < 0).any() or (to < 0).any():
+            return work_out(name, rows, others).astype(np.float32)
+        key = (name, kept is self._own)
+        if key not in self._kept:
+            self._kept[key] = work_out(name, kept, kept).astype(np.float32)
+        return self._kept[key][np.ix_(at, to)]
+
+    def _km(self, rows: IntArray, others: IntArray) -> FloatArray:
+        unit = self._places.unit
+        km: FloatArray = 6371.0 * np.arccos(np.clip(unit[rows] @ unit[others].T, -1.0, 1.0))
+        return km
+
+    def _of_own(self, name: str, rows: IntArray, others: IntArray) -> FloatArray:
+        size = _gaps(self._places.log_population, rows, others)
+        km = self._km(rows, others)
+        kernel: FloatArray
+        if name == "state":
+            kernel = self._same(self._state, rows, others)
+        elif name == "alike":
+            kernel = np.exp(-((size / 0.7) ** 2) / 2.0)
+        elif name == "affinity":
+            a, b = (self.origins(part) * _AFFINITY_SCALE for part in (rows, others))
+            nearby = np.exp(-km / 300.0) * self._same(self._state, rows, others)
+            kernel = 0.5 * _gaussian(a, b, 0.25) + 0.3 * _gaussian(a, b, 1.0) + 0.2 * nearby
+        else:
+            reach = {"near": km / 60, "around": km / 250, "around_alike": km / 250 + size**2 / 2}
+            kernel = np.exp(-reach[name])
+        return kernel
+
+    def _of_abroad(self, name: str, rows: IntArray, others: IntArray) -> FloatArray:
+        kernel: FloatArray
+        if name.endswith("km"):
+            kernel = np.exp(-self._km(rows, others) / float(name[:-2]))
+        else:
+            a, b = self._role(rows), self._role(others)
+            same = self._same(self._country, rows, others)
+            kernel = 0.4 * _gaussian(a, b, 0.5) + 0.3 * same * _gaussian(a, b, 2.0) + 0.3 * same
+        return kernel
+
+    @staticmethod
+    def _same(values: np.ndarray, rows: IntArray, others: IntArray) -> FloatArray:
+        same: FloatArray = (values[rows][:, None] == values[others][None, :]).astype(np.float32)
+        return same
+
+    def _role(self, rows: IntArray) -> FloatArray:
+        p = self._places
+        return np.column_stack(
+            [
+                p.unit[rows] * 3.0,
+                p.log_population[rows] * 0.42,
+                p.coast[rows] * 0.2,
+                p.air[rows] * 0.2,
+                p.elevation[rows] * 0.15,
+                p.capital[rows],
+                p.seat[rows] * 0.15,
+                p.world_partners[rows] * 0.2,
+            ]
+        )
 
 
 _ENGLISH = ("GB", "CA", "AU", "NZ", "IE", "ZA")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from matching.lab.link_prediction.pair_features import PairFeatures
-from matching.lab.link_prediction.places import Places
+from matching.lab.link_prediction.places import Kernels, Places
 from matching.lab.link_prediction.tables import OpenData
 from matching.lab.link_prediction.target_encodings import (
     Affinity,
@@ -36,6 +35,7 @@ INNER_FOLDS = 5
 DRAWS = 3
 NEGATIVES = 60  # drawn for every partner
 _SCORE_BYTES = 200_000_000
+_ODDS_BLOCK = 1_100  # pairs
 
 # More of these never lowers a score. Without the bound a tree may learn that a *low* count marks a
 # hidden pair.
@@ -47,6 +47,8 @@ _INCREASING = (
     "alike_letters",
     "heritage",
     "direct_flight",
+    "origin_",
+    "sister_",
 )
 
 
@@ -56,7 +58,7 @@ class TrainingPairs:
 
     left: IntArray
     right: IntArray
-    unsure: frozenset[tuple[int, int]] = frozenset()
+    unsure: Mapping[int, IntArray] = field(default_factory=dict)  # by U.S. row
     # Foreign rows that negatives are drawn from
     others: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
 
@@ -76,32 +78,55 @@ class PartnershipFeatures:
         return np.concatenate([telling.features(rows, pool) for telling in self._encodings], axis=2)
 
 
+@dataclass(frozen=True)
+class Workbench:
+    """What is worked out once for all folds, draws and seeds; it looks at no partnership."""
+
+    features: PairFeatures
+    kernels: Kernels
+
+    @classmethod
+    def of(cls, data: OpenData, places: Places, own: IntArray, abroad: IntArray) -> Workbench:
+        return cls(PairFeatures(data, places, abroad), Kernels(data, places, own, abroad))
+
+
 class Ranker:
     """Scores (n_left, n_pool): mean log-odds of gradient-boosted trees and ridge logistic models of
-    ``DRAWS`` draws of inner folds and of others. Deterministic for a seed."""
+    ``DRAWS`` draws of inner folds and of others. Deterministic for a seed.
 
-    def __init__(self, data: OpenData, places: Places, seed: int = 0) -> None:
-        self.data, self.places, self.seed = data, places, seed
-        self.models: list[Any] = []
+    ``bench`` must know every place that is learned from or asked about."""
+
+    def __init__(
+        self, data: OpenData, places: Places, seed: int = 0, bench: Workbench | None = None
+    ) -> None:
+        self.data, self.places, self.seed, self.bench = data, places, seed, bench
+        self._trees: list[HistGradientBoostingClassifier] = []
+        self._slopes: list[FloatArray] = []
+        self._intercepts: list[float] = []
+
+    def _bench(self, own: IntArray, abroad: IntArray) -> Workbench:
+        return self.bench or Workbench.of(self.data, self.places, own, abroad)
 
     def fit(self, pairs: TrainingPairs) -> Ranker:
         """Learn from ``pairs``; features of other cities' partnerships are out of fold."""
-        self.counted = PartnershipFeatures(
-            Partnerships.of_pairs(self.data, self.places, pairs.left, pairs.right)
+        bench = self._bench(np.unique(pairs.left), np.union1d(pairs.others, pairs.right))
+        known = Partnerships.of_pairs(
+            self.data, self.places, pairs.left, pairs.right, bench.kernels
         )
-        features = PairFeatures(self.data, self.places, pairs.others)
-        self.names = (*features.names, *self.counted.names)
-        self.models = []
+        self.counted = PartnershipFeatures(known)
+        self.names = (*bench.features.names, *self.counted.names)
+        self._trees, self._slopes, self._intercepts = [], [], []
         for draw in range(DRAWS):
-            self._learn(*self._examples(pairs, features, np.random.default_rng(self.seed + draw)))
+            self._learn(*self._examples(pairs, bench, np.random.default_rng(self.seed + draw)))
         return self
 
     def _examples(
-        self, pairs: TrainingPairs, features: PairFeatures, rng: np.random.Generator
+        self, pairs: TrainingPairs, bench: Workbench, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
         """Features and labels of partners and drawn others, from other inner folds."""
         left = np.unique(pairs.left)
         fold = rng.permutation(len(left)) % INNER_FOLDS
+        others = bench.features.positions(pairs.others)
         rows, labels = [], []
         for inner in range(INNER_FOLDS):
             held = left[fold == inner]
@@ -109,12 +134,13 @@ class Ranker:
                 continue
             outside = ~np.isin(pairs.left, held)
             known = Partnerships.of_pairs(
-                self.data, self.places, pairs.left[outside], pairs.right[outside]
+                self.data, self.places, pairs.left[outside], pairs.right[outside], bench.kernels
             )
             counted = PartnershipFeatures(known).features(held, pairs.others)
             for position, row in enumerate(held):
                 chosen, label = self._draw(int(row), pairs, rng)
-                rows.append(np.hstack([features.of(int(row))[chosen], counted[position, chosen]]))
+                own = bench.features.of(int(row))[others[chosen]]
+                rows.append(np.hstack([own, counted[position, chosen]]))
                 labels.append(label)
         return np.nan_to_num(np.vstack(rows), nan=10.0), np.concatenate(labels)
 
@@ -123,17 +149,10 @@ class Ranker:
     ) -> tuple[IntArray, FloatArray]:
         """Positions of a city's partners and of random others in ``pairs.others``; labels."""
         partners = pairs.right[pairs.left == row]
-        position = {int(other): i for i, other in enumerate(pairs.others)}
-        positive = np.array(
-            [position[int(p)] for p in partners if int(p) in position], dtype=np.int64
-        )
+        positive = np.flatnonzero(np.isin(pairs.others, partners))
         drawn = rng.integers(0, len(pairs.others), NEGATIVES * max(1, len(positive)))
-        barred = {int(p) for p in partners} | {
-            foreign for own, foreign in pairs.unsure if own == row
-        }
-        negative = np.array(
-            [i for i in drawn if int(pairs.others[i]) not in barred], dtype=np.int64
-        )
+        barred = np.union1d(partners, pairs.unsure.get(row, np.empty(0, np.int64)))
+        negative = drawn[~np.isin(pairs.others[drawn], barred)]
         return np.r_[positive, negative], np.r_[np.ones(len(positive)), np.zeros(len(negative))]
 
     def _learn(self, rows: FloatArray, labels: FloatArray) -> None:
@@ -147,25 +166,37 @@ class Ranker:
             monotonic_cst=[int(name.startswith(_INCREASING)) for name in self.names],
             random_state=self.seed,
         )
-        linear = make_pipeline(
-            StandardScaler(), LogisticRegression(C=0.03, solver="newton-cholesky", max_iter=60)
-        )
-        self.models += [trees.fit(rows, labels), linear.fit(rows, labels)]
+        self._trees.append(trees.fit(rows, labels))
+        scaler = StandardScaler()
+        linear = LogisticRegression(C=0.03, solver="newton-cholesky", max_iter=60)
+        linear.fit(scaler.fit_transform(rows.astype(np.float64)), labels)
+        slope = linear.coef_[0] / scaler.scale_
+        self._slopes.append(slope)
+        self._intercepts.append(float(linear.intercept_[0] - slope @ scaler.mean_))
 
     def score(self, rows: IntArray, pool: IntArray) -> FloatArray:
         """(rows, pool) float64. Raises ``CountedTwice`` for a U.S. city that was learned from."""
-        features = PairFeatures(self.data, self.places, pool)
-        counted = self.counted.features(rows, pool)
+        features = self._bench(rows, pool).features
+        at = features.positions(pool)
         result = np.empty((len(rows), len(pool)))
-        step = max(1, _SCORE_BYTES // (len(pool) * len(self.names) * 8))
+        step = max(1, _SCORE_BYTES // (len(pool) * len(self.counted.names) * 4))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            own = np.stack([features.of(int(row)) for row in part])
-            block = np.concatenate([own, counted[start : start + step]], axis=2)
-            flat = np.nan_to_num(block.reshape(-1, block.shape[2]), nan=10.0)
-            odds = np.mean([model.decision_function(flat) for model in self.models], axis=0)
-            result[start : start + step] = odds.reshape(len(part), len(pool))
+            counted = self.counted.features(part, pool)
+            for position, row in enumerate(part):
+                both = np.hstack([features.of(int(row))[at], counted[position]])
+                result[start + position] = self._odds(np.nan_to_num(both, nan=10.0))
         return result
+
+    def _odds(self, pairs: FloatArray) -> FloatArray:
+        """(n,) of feature rows (n, d), a block that stays in the cache at a time."""
+        slope, intercept = np.mean(self._slopes, axis=0), float(np.mean(self._intercepts))
+        odds = np.empty(len(pairs))
+        for start in range(0, len(pairs), _ODDS_BLOCK):
+            block = pairs[start : start + _ODDS_BLOCK].astype(np.float64)
+            trees = np.mean([model.decision_function(block) for model in self._trees], axis=0)
+            odds[start : start + len(block)] = (trees + block @ slope + intercept) / 2.0
+        return odds
 
 
 # On the public pairs' folds by U.S. city, over four draws: hit@10 .193 → .200, hit@50 .357 → .363,

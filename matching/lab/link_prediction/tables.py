@@ -2,14 +2,16 @@
 nothing here opens a file.
 
 Column names are those of the benchmark folder (``cities.csv.gz``, ``countries.csv``,
-``us_states.csv``, ``air_routes.csv.gz``, ``sister_pairs.csv``, ``sister_pairs_world.csv.gz``); a
-missing column raises ``TableError`` and says which one.
+``us_states.csv``, ``air_routes.csv.gz``, ``sister_pairs.csv``, ``sister_pairs_world.csv.gz``,
+``us_counties.csv``, ``us_county_origins.csv.gz``, ``sister_divisions.csv``); a missing column
+raises ``TableError`` and says which one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -94,13 +96,14 @@ class CityTable:
         """Raises ``TableError`` for a missing column, no number, or a repeated ``city_id``."""
         ids: list[int] = []
         numbers: dict[str, list[float]] = {name: [] for name in CITY_NUMBERS}
-        texts: dict[str, list[str]] = {name: [] for name in CITY_TEXTS}
+        texts: dict[str, list[str]] = {name: [] for name in [*CITY_TEXTS, "admin2_code"]}
         for row in _require(rows, ["city_id", *CITY_NUMBERS, *CITY_TEXTS], "cities"):
             ids.append(int(row["city_id"]))
             for name in CITY_NUMBERS:
                 numbers[name].append(_number(row[name], "cities", name))
             for name in CITY_TEXTS:
                 texts[name].append(row[name])
+            texts["admin2_code"].append(row.get("admin2_code", ""))
         index = {city: position for position, city in enumerate(ids)}
         if len(index) != len(ids):
             raise TableError("cities: city_id must be unique")
@@ -184,6 +187,95 @@ class PairTable:
         return self.where([tier in tiers for tier in self.tier])
 
 
+# Added to both shares, so that a handful of people in a small county says little.
+_BORN_SMOOTHING, _ANCESTRY_SMOOTHING = 2e-5, 2e-4
+# In GeoNames New York City is in no county. Its boroughs: Bronx, Kings, New York, Queens, Richmond.
+NEW_YORK_CITY = ("36005", "36047", "36061", "36081", "36085")
+ORIGIN_NAMES = ("origin_born", "origin_born_people", "origin_ancestry", "origin_ancestry_people")
+
+
+@dataclass(frozen=True)
+class CountyOrigins:
+    """People of U.S. counties (by FIPS code) by country of birth and of ancestry.
+
+    Source: American Community Survey 2011-2015, five-year tables B04006 and B05006.
+    """
+
+    people: Mapping[str, float] = field(default_factory=dict)
+    born: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    ancestry: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @classmethod
+    def from_rows(cls, counties: Iterable[Row], origins: Iterable[Row]) -> CountyOrigins:
+        """Raises ``TableError`` for a missing column."""
+        people = {
+            row["county_fips"]: float(row["population"] or 0)
+            for row in _require(counties, ["county_fips", "population"], "us_counties")
+        }
+        born: dict[str, dict[str, float]] = {}
+        ancestry: dict[str, dict[str, float]] = {}
+        columns = ["county_fips", "country", "born_there", "ancestry"]
+        for row in _require(origins, columns, "us_county_origins"):
+            for counted, column in ((born, "born_there"), (ancestry, "ancestry")):
+                if row[column]:
+                    county = counted.setdefault(row["county_fips"], {})
+                    county[row["country"]] = float(row[column])
+        return cls(people, born, ancestry)
+
+    def columns(self, counties: Sequence[str], countries: Sequence[str]) -> FloatArray:
+        """(len(countries), 4) by ``ORIGIN_NAMES``, of the counties together: for birth and for
+        ancestry the log of the country's share over its share in all counties, and the log of one
+        plus the people. 0 where the Census has no such country, and without a county.
+        """
+        here = sum(self.people.get(county, 0.0) for county in counties)
+        result = np.zeros((len(countries), len(ORIGIN_NAMES)))
+        if not here:
+            return result
+        everybody = sum(self.people.values())
+        for at, (counted, smoothing) in enumerate(
+            ((self.born, _BORN_SMOOTHING), (self.ancestry, _ANCESTRY_SMOOTHING))
+        ):
+            own = [counted.get(county, {}) for county in counties]
+            count = np.array([sum(of.get(code, 0.0) for of in own) for code in countries])
+            everywhere = np.array([self._total(at, code) for code in countries]) / everybody
+            ratio = (count / here + smoothing) / (everywhere + smoothing)
+            result[:, 2 * at], result[:, 2 * at + 1] = np.log(ratio), np.log1p(count)
+        return result
+
+    def _total(self, at: int, country: str) -> float:
+        return self._totals[at].get(country, 0.0)
+
+    @cached_property
+    def _totals(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        both: tuple[dict[str, float], dict[str, float]] = ({}, {})
+        for total, counted in zip(both, (self.born, self.ancestry), strict=True):
+            for county in counted.values():
+                for country, count in county.items():
+                    total[country] = total.get(country, 0.0) + count
+        return both
+
+
+@dataclass(frozen=True)
+class SisterDivisions:
+    """U.S. states' own ties: with first-level divisions abroad, or with whole countries."""
+
+    divisions: frozenset[tuple[str, str, str]] = frozenset()  # state, country, admin1 code
+    countries: frozenset[tuple[str, str]] = frozenset()  # state, country of any tie
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Row]) -> SisterDivisions:
+        """Raises ``TableError`` for a missing column."""
+        columns = ["us_state", "foreign_country", "foreign_admin1_code"]
+        ties = [
+            (row["us_state"], row["foreign_country"], row["foreign_admin1_code"])
+            for row in _require(rows, columns, "sister_divisions")
+        ]
+        return cls(
+            frozenset(tie for tie in ties if tie[2]),
+            frozenset((state, country) for state, country, _ in ties),
+        )
+
+
 @dataclass(frozen=True)
 class OpenData:
     """What a ranking may look at. ``world_pairs``: (a, b) ids of pairs without a U.S. city."""
@@ -193,6 +285,19 @@ class OpenData:
     states: KeyedTable  # by postal code
     routes: Mapping[str, frozenset[str]]  # airport -> airports with a direct flight
     world_pairs: IntArray  # (n, 2)
+    origins: CountyOrigins = field(default_factory=CountyOrigins)
+    sisters: SisterDivisions = field(default_factory=SisterDivisions)
+
+    def counties(self, row: int) -> tuple[str, ...]:
+        """FIPS codes of the counties that a U.S. place is in; none if its county is not known."""
+        text = self.cities.text
+        state, name, county = (
+            text[column][row] for column in ("admin1_code", "name", "admin2_code")
+        )
+        if (state, name) == ("NY", "New York City"):
+            return NEW_YORK_CITY
+        fips = self.states.text(state, "state_fips") + county
+        return (fips,) if fips in self.origins.people else ()
 
 
 def world_graph(data: OpenData) -> sparse.csr_matrix:

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from matching.lab.link_prediction.places import Places, describe_origins
+from matching.lab.link_prediction.places import ORIGIN_SCALE, Kernels, Places
 from matching.lab.link_prediction.tables import OpenData, TableError
 from matching.types import FloatArray, IntArray
 
@@ -41,10 +41,16 @@ class Partnerships:
     left: IntArray  # (a,) distinct U.S. rows
     right: IntArray  # (b,) distinct foreign rows
     chosen: sparse.csr_matrix  # (a, b) float32, 1 where partners
+    kernels: Kernels
 
     @classmethod
     def of_pairs(
-        cls, data: OpenData, places: Places, left_rows: IntArray, right_rows: IntArray
+        cls,
+        data: OpenData,
+        places: Places,
+        left_rows: IntArray,
+        right_rows: IntArray,
+        kernels: Kernels | None = None,
     ) -> Partnerships:
         """Raises ``TableError`` without any pair."""
         if len(left_rows) == 0:
@@ -58,7 +64,7 @@ class Partnerships:
             (np.ones(len(row), np.float32), (row, column)), shape=(len(left), len(right))
         )
         chosen.data[:] = 1.0
-        return cls(data, places, left, right, chosen)
+        return cls(data, places, left, right, chosen, kernels or Kernels(data, places))
 
     def refuse_own(self, rows: IntArray) -> None:
         """Raises ``CountedTwice`` if a U.S. row is counted here."""
@@ -94,8 +100,6 @@ class TargetEncoding(ABC):
 
 _FEWEST = 4  # partnerships for a country to be a class of its own; the rest are one class together
 _REST = ""
-# Scales of origins' columns: place counts most, facilities least.
-_SCALE = np.array([6.0] * 3 + [1.0] * 10 + [0.7, 1.0, 0.5, 1.0, 0.5, 0.33])
 
 
 class ChosenCountries(TargetEncoding):
@@ -111,7 +115,7 @@ class ChosenCountries(TargetEncoding):
         codes, counts = np.unique(chosen, return_counts=True)
         labels = np.where(np.isin(chosen, codes[counts >= _FEWEST]), chosen, _REST)
         weights = known.damped()[row]
-        described = describe_origins(known.data, known.places, known.left) * _SCALE
+        described = known.kernels.origins(known.left) * ORIGIN_SCALE
         self._mean = described.mean(0)
         self._classes = sorted(set(labels))
         self._share = np.log(
@@ -128,9 +132,7 @@ class ChosenCountries(TargetEncoding):
         self.known.refuse_own(rows)
         lift = np.zeros((len(rows), len(self._classes) + 1))
         if self._model is not None:
-            described = (
-                describe_origins(self.known.data, self.known.places, rows) * _SCALE - self._mean
-            )
+            described = self.known.kernels.origins(rows) * ORIGIN_SCALE - self._mean
             lift[:, :-1] = self._model.predict_log_proba(described) - self._share
         country = self.known.data.cities.text["country"]
         position = {name: i for i, name in enumerate(self._classes)}
@@ -235,22 +237,6 @@ NAMES = (
 )
 
 
-def _kernels(
-    places: Places, state: FloatArray, rows: IntArray, others: IntArray
-) -> dict[str, FloatArray]:
-    """(rows, others) likeness of U.S. cities: state, 60 and 250 km, size, distance and size."""
-    cosine = np.clip(places.unit[rows] @ places.unit[others].T, -1.0, 1.0)
-    km = 6371.0 * np.arccos(cosine)
-    size = np.abs(places.log_population[rows][:, None] - places.log_population[others][None, :])
-    return {
-        "state": (state[rows][:, None] == state[others][None, :]).astype(np.float32),
-        "near": np.exp(-km / 60.0).astype(np.float32),
-        "around": np.exp(-km / 250.0).astype(np.float32),
-        "around_alike": np.exp(-km / 250.0 - size**2 / 2.0).astype(np.float32),
-        "alike": np.exp(-((size / 0.7) ** 2) / 2.0).astype(np.float32),
-    }
-
-
 class ChosenNearby(TargetEncoding):
     """Kernel-smoothed counts of countries, regions and places; see ``NAMES``."""
 
@@ -263,8 +249,10 @@ class ChosenNearby(TargetEncoding):
     def features(self, rows: IntArray, pool: IntArray) -> FloatArray:
         """(len(rows), len(pool), len(NAMES)) float32. Raises ``CountedTwice``."""
         self.known.refuse_own(rows)
-        state = np.array(self.data.cities.text["admin1_code"])
-        kernels = _kernels(self.places, state, rows, self.left)
+        kernels = {
+            name: self.known.kernels.own(name, rows, self.left)
+            for name in ("state", "near", "around", "around_alike", "alike")
+        }
         result = np.empty((len(rows), len(pool), len(NAMES)), dtype=np.float32)
         for start in range(0, len(pool), POOL_BLOCK):
             part = slice(start, start + POOL_BLOCK)
@@ -339,14 +327,11 @@ class ChosenNearby(TargetEncoding):
 
     def _places(self, kernels: dict[str, FloatArray], pool: IntArray) -> list[FloatArray]:
         """How near the candidate lies to other partners of similar cities, damped."""
-        many = self.known.damped()
-        km = 6371.0 * np.arccos(
-            np.clip(self.places.unit[self.right] @ self.places.unit[pool].T, -1.0, 1.0)
-        )
+        many = self.known.damped().astype(np.float32)
         own = self.known.own(pool)
         near = []
         for scale in _PLACE_KM:
-            kernel = np.exp(-km / scale).astype(np.float32)
+            kernel = self.known.kernels.abroad(f"{scale:.0f}km", self.right, pool)
             kernel[own[1], own[0]] = 0.0
             near.append(kernel)
         return [
@@ -357,14 +342,7 @@ class ChosenNearby(TargetEncoding):
 
 
 _LEFT_RIDGE, _RIGHT_RIDGE = 10.0, 3.0
-_LEFT_SCALE = np.array([8.0] * 3 + [0.3] * 6 + [0.0] * 4 + [0.75, 0.5, 0.2, 0.0, 0.0, 0.1])
 _UNIT = 1000.0  # brings predictions to the order of 1
-
-
-def _gaussian(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
-    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2.0 * a @ b.T
-    kernel: FloatArray = np.exp(-gamma * np.maximum(squared, 0.0))
-    return kernel
 
 
 class Affinity(TargetEncoding):
@@ -381,62 +359,29 @@ class Affinity(TargetEncoding):
 
     def __init__(self, known: Partnerships) -> None:
         self.known = known
-        self._state = np.array(known.data.cities.text["admin1_code"])
-        self._country = np.array(known.data.cities.text["country"])
-        wanted = known.chosen.toarray().astype(np.float64)
-        left = self._left_kernel(known.left, known.left)
-        self._left = np.linalg.solve(left + _LEFT_RIDGE * np.eye(len(left)), wanted)
-        right = self._right_kernel(known.right, known.right)
-        inverse = np.linalg.inv(right + _RIGHT_RIDGE * np.eye(len(right)))
-        self._inverse, self._hat = inverse, right @ inverse
-
-    def _left_kernel(self, rows: IntArray, others: IntArray) -> FloatArray:
-        known = self.known
-        a, b = (
-            describe_origins(known.data, known.places, part) * _LEFT_SCALE
-            for part in (rows, others)
-        )
-        cosine = np.clip(known.places.unit[rows] @ known.places.unit[others].T, -1.0, 1.0)
-        nearby = np.exp(-6371.0 * np.arccos(cosine) / 300.0) * (
-            self._state[rows][:, None] == self._state[others][None, :]
-        )
-        kernel: FloatArray = 0.5 * _gaussian(a, b, 0.25) + 0.3 * _gaussian(a, b, 1.0) + 0.2 * nearby
-        return kernel
-
-    def _described(self, rows: IntArray) -> FloatArray:
-        p = self.known.places
-        return np.column_stack(
-            [
-                p.unit[rows] * 3.0,
-                p.log_population[rows] * 0.42,
-                p.coast[rows] * 0.2,
-                p.air[rows] * 0.2,
-                p.elevation[rows] * 0.15,
-                p.capital[rows],
-                p.seat[rows] * 0.15,
-                p.world_partners[rows] * 0.2,
-            ]
-        )
-
-    def _right_kernel(self, rows: IntArray, others: IntArray) -> FloatArray:
-        a, b = self._described(rows), self._described(others)
-        same = (self._country[rows][:, None] == self._country[others][None, :]).astype(np.float64)
-        kernel: FloatArray = (
-            0.4 * _gaussian(a, b, 0.5) + 0.3 * same * _gaussian(a, b, 2.0) + 0.3 * same
-        )
-        return kernel
+        kernels = known.kernels
+        left = kernels.own("affinity", known.left, known.left)
+        left[np.diag_indices(len(left))] += _LEFT_RIDGE
+        self._left = np.linalg.solve(left, known.chosen.toarray())
+        right = kernels.abroad("affinity", known.right, known.right)
+        right[np.diag_indices(len(right))] += _RIGHT_RIDGE
+        self._inverse = np.linalg.inv(right)
 
     def features(self, rows: IntArray, pool: IntArray) -> FloatArray:
         """(len(rows), len(pool), 1) float32. Raises ``CountedTwice``."""
         self.known.refuse_own(rows)
-        wishes = self._left_kernel(rows, self.known.left) @ self._left
+        kernels = self.known.kernels
+        wishes = kernels.own("affinity", rows, self.known.left) @ self._left
         spread = wishes @ self._inverse
         result = np.empty((len(rows), len(pool), 1), dtype=np.float32)
         for start in range(0, len(pool), POOL_BLOCK):
             part = slice(start, start + POOL_BLOCK)
-            result[:, part, 0] = _UNIT * (spread @ self._right_kernel(self.known.right, pool[part]))
+            likeness = kernels.abroad("affinity", self.known.right, pool[part])
+            result[:, part, 0] = _UNIT * (spread @ likeness)
         in_pool, among = self.known.own(pool)
-        leverage = np.diag(self._hat)
-        without_own = (wishes @ self._hat - wishes * leverage) / (1.0 - leverage)
+        # Leaving one out, with the hat matrix I - ridge * inverse
+        leverage = 1.0 - _RIGHT_RIDGE * np.diag(self._inverse)
+        fitted = wishes - _RIGHT_RIDGE * spread
+        without_own = (fitted - wishes * leverage) / (1.0 - leverage)
         result[:, in_pool, 0] = _UNIT * without_own[:, among]
         return result

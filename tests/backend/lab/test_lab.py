@@ -20,12 +20,13 @@ from django.core.management import CommandError, call_command
 
 from backend.cities.models import Community
 from backend.cities.vocabularies import vocabulary
+from backend.lab.link_prediction import read_open_data
 from backend.lab.measures import take_measures
 from backend.lab.page import write_page
 from backend.lab.plots import Series, bars, histogram, reliability
 from backend.lab.simulation import ABLATIONS, STATED
 from backend.lab.workflow_races import run_rounds
-from matching.lab.link_prediction.tables import Row
+from matching.lab.link_prediction.tables import CountyOrigins, Row
 from matching.lab.simulation import RULES
 from matching.lab.tastes import TASTES
 from tests.factories import (
@@ -36,7 +37,7 @@ from tests.factories import (
     UserFactory,
     document,
 )
-from tests.matching.link_prediction_world import made_up_rows
+from tests.matching.problems import made_up_rows
 
 # The report: one page that needs no other file, the same for the same world, with the measures that
 # were taken.
@@ -306,6 +307,32 @@ def test_json_holds_the_measures_of_the_pairs_to_find(folder: Path) -> None:
 @ONE_DRAW
 def test_without_pairs_to_find_the_table_is_of_folds_within_the_training_file(folder: Path) -> None:
     assert "66 pairs of 33 U.S. cities to find" in evaluate(folder, "--folds", "2")
+
+
+@ONE_DRAW
+def test_seeds_give_means_with_a_standard_error_beside_each(folder: Path) -> None:
+    found = json.loads(evaluate(folder, "--folds", "2", "--seeds", "2", "--json"))
+    assert found["seeds"] == 2
+    assert set(found["se"]) == {"hit@10", "hit@50", "mrr", "pct", "auc", "recall@50", "ndcg@10"}
+    assert all(error >= 0 for error in found["se"].values())
+    assert found["hit@10"] + found["wrong_country"] + found["wrong_city"] == pytest.approx(1.0)
+    table = evaluate(folder, "--folds", "2", "--seeds", "2")
+    assert "means of 2 runs" in table
+    assert "standard error over U.S. cities" in table
+
+
+def test_the_folders_origins_and_ties_are_read_beside_the_projects_own_list(folder: Path) -> None:
+    own = read_open_data(folder).sisters
+    assert ("MO", "JP", "26") in own.divisions
+    assert read_open_data(folder).origins == CountyOrigins()
+    write_table(folder / "us_counties.csv", [{"county_fips": "39001", "population": "90"}])
+    people = {"county_fips": "39001", "country": "DE", "born_there": "5", "ancestry": ""}
+    write_table(folder / "us_county_origins.csv.gz", [people])
+    tie = {"us_state": "OH", "foreign_country": "DE", "foreign_admin1_code": "02"}
+    write_table(folder / "sister_divisions.csv", [tie])
+    data = read_open_data(folder)
+    assert data.origins.born == {"39001": {"DE": 5.0}}
+    assert data.sisters.divisions == own.divisions | {("OH", "DE", "02")}
 
 
 @ONE_DRAW

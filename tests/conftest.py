@@ -12,9 +12,11 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.expressions import Col
 from django.template.base import Template
 from django.test import TransactionTestCase
 from django.test.utils import _TestState
+from django.utils.functional import cached_property
 from pytest_django import DjangoDbBlocker
 
 from backend.accounts.models import User
@@ -101,6 +103,20 @@ def contexts_are_not_kept(django_test_environment: None) -> None:
     ``response.context``; we read the page itself.
     """
     Template._render = _TestState.saved_data.template_render
+
+
+@pytest.fixture(autouse=True, scope="session")
+def columns_are_told_apart_at_once() -> None:
+    """Django binds the arguments of each column to its constructor to find out whether two are the
+    same, for all columns of a query that has an order: a sixth of the time of writing its SQL.
+    """
+
+    def identity(column: Col) -> tuple[object, ...]:
+        return (Col, column.alias, column.target, column.output_field)
+
+    cheap = cached_property(identity)
+    cheap.__set_name__(Col, "identity")
+    Col.identity = cheap
 
 
 @pytest.fixture(autouse=True, scope="session")

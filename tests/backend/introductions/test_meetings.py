@@ -41,13 +41,14 @@ from backend.notifications.models import Notification
 from backend.outbox.models import Event
 from tests.actors import SIGNED_IN, World, contact_of, make_world
 
+pytestmark = pytest.mark.usefixtures("shared_world")
 S = Meeting.Status
 SPEAKERS = {"official": "a", "chair": "b"}
 NOW = dt.datetime(2027, 1, 4, 12, tzinfo=dt.UTC)
 
 
-@pytest.fixture
-def world(db: None) -> World:
+@pytest.fixture(scope="module")
+def shared_world(module_db: None) -> World:
     world = make_world()
     for community, zone in ((world.a, "America/New_York"), (world.b, "Europe/Berlin")):
         community.timezone = zone

@@ -62,7 +62,7 @@ from tests.factories import (
     document,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shared_world")]
 FORTNIGHT = dt.timedelta(days=14, seconds=1)
 
 

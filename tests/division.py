@@ -3,6 +3,11 @@
 System tests are those of the running service and of its whole data. ``manage.py test --system``
 runs them, ``manage.py test`` all others; a path that is named runs whole with either.
 
+A search (examples that are drawn, one story told in many variants, one address asked by many
+actors) has two forms: the short one runs by default, the long one with the system tests. Its test
+is marked ``at_length``, and takes what it tries from ``at_length(short, long)``. The short form
+meets each rule, act and page as well; what the long one adds are further ways to them.
+
 Each process of pytest-xdist has its own broker database and data folder; pytest-django names the
 PostgreSQL database. Loaded with ``-p`` (pyproject.toml), so that it runs before Django reads its
 settings.
@@ -14,7 +19,7 @@ import gc
 import os
 import urllib.parse
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -25,6 +30,7 @@ _SYSTEM_PATHS = (
     "tests/backend/cities/test_sample_world.py",
 )
 _SYSTEM_FIXTURE = "service"
+_SEARCH = "at_length"
 # Files that take longest, the longest first: so that no process is left alone with one at the end.
 _LONGEST = (
     "tests/web/test_walk_registration.py",
@@ -42,6 +48,8 @@ _LONGEST = (
     "tests/test_blind_attempts.py",
     "tests/backend/introductions/test_workflow",
 )
+Tried = TypeVar("Tried")
+_is_long = False
 COLLECTED = pytest.StashKey[list[pytest.Item]]()
 _LEFT_OUT = pytest.StashKey[int]()
 
@@ -52,6 +60,16 @@ def is_system_test(item: pytest.Item) -> bool:
     )
 
 
+def at_length(short: Tried, long: Tried) -> Tried:
+    """What a search tries by default, and under --system."""
+    return long if _is_long else short
+
+
+def runs(item: pytest.Item, *, system: bool) -> bool:
+    """Whether the command runs the test; a search is run by both."""
+    return is_system_test(item) == system or item.get_closest_marker(_SEARCH) is not None
+
+
 def divide(
     items: list[pytest.Item], *, system: bool, whole: bool
 ) -> tuple[list[pytest.Item], list[pytest.Item]]:
@@ -60,8 +78,8 @@ def divide(
     """
     if not whole and not system:
         return items, []
-    chosen = [item for item in items if is_system_test(item) == system]
-    return chosen, [item for item in items if is_system_test(item) != system]
+    chosen = [item for item in items if runs(item, system=system)]
+    return chosen, [item for item in items if not runs(item, system=system)]
 
 
 def _separate(worker: str) -> None:
@@ -90,8 +108,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--system",
         action="store_true",
-        help="run the system tests, which start the service or load all of its data, and no others",
+        help="run the system tests, which start the service or load all of its data, and the long "
+        "form of each search, and no others",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the tests are imported, which ask for the length of their searches."""
+    global _is_long
+    _is_long = config.getoption("--system")
 
 
 @pytest.hookimpl(trylast=True)
@@ -143,6 +168,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         terminal.write_line(f"Other tests, not run: {left_out} (python3 manage.py test)")
     else:
         terminal.write_line(
-            f"System tests, which start the service or load all of its data, not run: {left_out} "
-            "(python3 manage.py test --system)"
+            f"System tests, which start the service or load all of its data, not run: {left_out}, "
+            "nor the long form of searches (python3 manage.py test --system)"
         )

@@ -230,12 +230,23 @@ def test_network_is_reached_from_few_places() -> None:
 
 
 def test_each_test_belongs_to_one_of_the_two_commands(request: pytest.FixtureRequest) -> None:
+    """A search to both of them."""
     collected = request.config.stash[division.COLLECTED]
+    searches = {item for item in collected if item.get_closest_marker("at_length")}
     ordinary, left_to_system = division.divide(collected, system=False, whole=True)
     system, left_to_ordinary = division.divide(collected, system=True, whole=True)
-    assert (left_to_system, left_to_ordinary) == (system, ordinary)
-    assert len(ordinary) + len(system) == len(collected)
-    assert set(ordinary).isdisjoint(system)
+    assert set(left_to_system) == set(system) - searches
+    assert set(left_to_ordinary) == set(ordinary) - searches
+    assert set(ordinary) | set(system) == set(collected)
+    assert set(ordinary) & set(system) == searches
+
+
+def test_what_is_tried_at_length_is_marked_so() -> None:
+    """Otherwise the long form would never run."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "import at_length" in text:
+            assert "mark.at_length" in text, name_of(path)
 
 
 def test_only_system_tests_start_the_service(request: pytest.FixtureRequest) -> None:

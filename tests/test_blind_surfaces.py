@@ -54,6 +54,7 @@ from backend.suggestions.services import (
 from backend.suggestions.services.partners import answer_partnership
 from tasks.inline import drain
 from tests.actors import World, make_world, without_its_id
+from tests.division import at_length
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -296,8 +297,8 @@ def acts_of_b(scene: Scene) -> dict[str, Callable[[Client], Any]]:
     }
 
 
-def everything(scene: Scene, *, acts: bool) -> dict[str, Any]:
-    opened = [*addresses(scene), *(further_addresses(scene) if acts else ())]
+def everything(scene: Scene, *, acts: bool, further: bool = False) -> dict[str, Any]:
+    opened = [*addresses(scene), *(further_addresses(scene) if further else ())]
     seen: dict[str, Any] = {address: look(scene.b, address) for address in opened}
     seen["mails"] = [
         (message.to, message.subject, message.body)
@@ -369,7 +370,7 @@ def nothing_stays() -> Iterator[None]:
 
 
 def seen_while(
-    scene: Scene, a: list[str], *, acts: bool = True, later: Later = ()
+    scene: Scene, a: list[str], *, acts: bool = True, further: bool = True, later: Later = ()
 ) -> dict[str, dict[str, Any]]:
     """What B sees while A has done this, now and at each later moment; afterwards A has done
     nothing.
@@ -377,7 +378,7 @@ def seen_while(
     with nothing_stays():
         scene.act("a", a)
         drain()
-        seen = {"now": everything(scene, acts=acts)}
+        seen = {"now": everything(scene, acts=acts, further=further)}
         for comes in later:
             with nothing_stays():
                 comes(scene)
@@ -407,35 +408,44 @@ def assert_same(
         assert surfaces.keys() == plain[moment].keys()
 
 
-@pytest.mark.parametrize("own", OWN)
+@pytest.mark.at_length
+@pytest.mark.parametrize("own", at_length(["pending", "declined"], list(OWN)))
 def test_no_surface_reveals_the_other_sides_answer(scene: Scene, own: str) -> None:
     """Neither now nor when B is reminded, when the time is over, or when they are found to be
-    partners already.
+    partners already. By default A answers, and what comes later is seen after a decline.
     """
     with_b(scene, OWN[own])
-    later = LATER if own in ("pending", "declined") else ()
-    plain = seen_while(scene, [], later=later)
+    further = own == "pending" or at_length(False, True)
+    later = LATER if own in at_length(("pending",), ("pending", "declined")) else ()
+    plain = seen_while(scene, [], further=further, later=later)
     if own == "pending":
         kinds = [kind for kind, _payload in plain["nearly_over"]["notifications"]]
         assert kinds.count("suggestions_expiring") == 1
     if later:
         assert plain["partners"]["notifications"][-1][0] == "partners_already"
-    for life in (name for name in LIVES if name != "pending") if own == "pending" else SETTLED:
-        seen = seen_while(scene, LIVES[life], later=later if life in SETTLED else ())
+    every = [name for name in LIVES if name != "pending"] if own == "pending" else SETTLED
+    for life in at_length(("interested", "declined"), every):
+        comes = later if life in at_length(("declined",), SETTLED) else ()
+        seen = seen_while(scene, LIVES[life], further=further, later=comes)
         assert_same(seen, plain, life)
 
 
+@pytest.mark.at_length
 def test_own_interest_reveals_nothing_of_a_decline(scene: Scene) -> None:
     """B is interested, so A's interest would be mutual, and told; every other life of A looks
     alike.
     """
     with_b(scene, ["interested", "|"])
-    plain = seen_while(scene, [], later=LATER)
-    assert plain["partners"]["notifications"][-1][0] == "partners_already"
-    for life in ("interested a moment ago", "declined a moment ago", "declined", "undone"):
-        later = LATER if life == "declined" else ()
-        assert_same(seen_while(scene, LIVES[life], later=later), plain, life)
-    told = seen_while(scene, LIVES["interested"], acts=False)
+    further, moment = at_length(False, True), "interested a moment ago"
+    comes = at_length((over,), LATER)
+    plain = seen_while(scene, [], further=further, later=comes)
+    if partners in comes:
+        assert plain["partners"]["notifications"][-1][0] == "partners_already"
+    every = (moment, "declined", "declined a moment ago", "undone")
+    for life in at_length((moment, "declined"), every):
+        later = comes if life == "declined" else ()
+        assert_same(seen_while(scene, LIVES[life], further=further, later=later), plain, life)
+    told = seen_while(scene, LIVES["interested"], acts=False, further=False)
     assert told["now"]["notifications"] != plain["now"]["notifications"], (
         "mutual interest is told: the comparison can see"
     )

@@ -28,6 +28,7 @@ from tests.actors import (
     make_world,
     page,
 )
+from tests.division import at_length
 
 
 class Scene:
@@ -67,6 +68,9 @@ class Scene:
             "introduction": self.introduction.pk,
             "meeting": self.meeting.pk,
         }
+
+    def side_of(self, actor: str) -> str:
+        return f"/api/v1/communities/{self.side_id(actor)}/introductions/{self.introduction.pk}/"
 
     def page(self) -> str:
         return f"/introductions/{self.introduction.pk}/"
@@ -213,14 +217,20 @@ class TestClosed:
 
 
 def seen_contacts(scene: Scene, actor: str, client: Client) -> tuple[bool, bool]:
-    """Whether the actor reads the other side's contacts: (by API, on the page). No other answer may
-    hold an address.
-    """
+    """Whether the actor reads the other side's contacts: (by API, on the page)."""
     other = scene.contacts[scene.other_id(actor)].email.encode()
-    both = [contact.email.encode() for contact in scene.contacts.values()]
-    side = f"/api/v1/communities/{scene.side_id(actor)}/introductions/{scene.introduction.pk}/"
-    by_api = client.get(f"{side}contacts/")
+    by_api = client.get(f"{scene.side_of(actor)}contacts/")
     on_page = client.get(scene.page(), follow=True)
+    for response in (by_api, on_page):
+        if response.status_code == 200:
+            assert "no-store" in response["Cache-Control"]
+    return other in by_api.content, other in on_page.content
+
+
+def assert_none_elsewhere(scene: Scene, actor: str, client: Client) -> None:
+    """No other answer holds an address."""
+    both = [contact.email.encode() for contact in scene.contacts.values()]
+    side = scene.side_of(actor)
     for address in (
         side,
         f"{side}meetings/",
@@ -234,22 +244,23 @@ def seen_contacts(scene: Scene, actor: str, client: Client) -> tuple[bool, bool]
     for meeting in scene.introduction.meetings.filter(starts_at__isnull=False):
         entry = client.get(f"{scene.page()}meetings/{meeting.pk}/meeting.ics")
         assert not any(email in entry.content.replace(b"\r\n ", b"") for email in both), actor
-    for response in (by_api, on_page):
-        if response.status_code == 200:
-            assert "no-store" in response["Cache-Control"]
-    return other in by_api.content, other in on_page.content
 
 
-def readers(scene: Scene) -> set[str]:
+def readers(scene: Scene, *, elsewhere: bool = False) -> set[str]:
+    """Who reads contacts; at length, or if asked for, all other places are looked at too."""
     found = set()
     for actor in ACTORS:
-        by_api, on_page = seen_contacts(scene, actor, scene.world.client(actor))
+        client = scene.world.client(actor)
+        by_api, on_page = seen_contacts(scene, actor, client)
         assert by_api == on_page, actor
+        if elsewhere or at_length(False, True):
+            assert_none_elsewhere(scene, actor, client)
         if by_api:
             found.add(actor)
     return found
 
 
+@pytest.mark.at_length
 @pytest.mark.django_db
 def test_contacts_are_read_under_both_consents_and_hidden_on_the_next_read() -> None:
     scene = Scene()
@@ -259,10 +270,10 @@ def test_contacts_are_read_under_both_consents_and_hidden_on_the_next_read() -> 
     world.consent(scene.introduction, world.a)
     assert readers(scene) == set()
     (second,) = world.consent(scene.introduction, world.b)
-    assert readers(scene) == MEMBERS
+    assert readers(scene, elsewhere=True) == MEMBERS
     second.withdrawn_at, second.withdrawn_by = make.MOMENT, second.by
     second.save()
-    assert readers(scene) == set()
+    assert readers(scene, elsewhere=True) == set()
     world.consent(scene.introduction, world.b)
     assert readers(scene) == MEMBERS
     Introduction.objects.filter(pk=scene.introduction.pk).update(

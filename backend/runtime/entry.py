@@ -14,7 +14,8 @@ Cities Seeking Cities
 
   python3 manage.py up     set up and run the whole service on this machine (options: up --help)
   python3 manage.py test   set up and run the tests; further words go to pytest
-  python3 manage.py test --system   the tests that start the service or load all of its data
+  python3 manage.py test --system   the tests that start the service, load all of its data or search
+                                    at length
 """
 
 

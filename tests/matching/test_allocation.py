@@ -21,6 +21,7 @@ from matching.allocation import (
 )
 from matching.allocation.welfare import SparseLooks
 from matching.types import IntArray, NotFittedError, RankedSide, Ranking
+from tests.division import at_length
 from tests.matching.problems import dense_oracle, make_candidates, transposed
 
 problems = st.tuples(
@@ -33,7 +34,8 @@ def capacities(seed: int, n: int, m: int, least: int = 1) -> tuple[np.ndarray, n
     return rng.integers(least, 6, n), rng.integers(least, 6, m)
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(12, 60), deadline=None)
 @given(problem=problems)
 def test_mass_is_that_of_the_formula_on_full_matrices(problem: tuple[int, int, int, float]) -> None:
     candidates = make_candidates(*problem)

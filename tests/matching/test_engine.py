@@ -16,11 +16,13 @@ from matching.reciprocal import Reciprocal
 from matching.topk import RankingIndex, top_k
 from matching.types import ProfileRecord, Snapshot
 from matching.weights import Weights
+from tests.division import at_length
 from tests.matching.test_preference import random_record
 from tests.strategies import FOREIGN, STORIES, VOCABULARY, snapshots
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(25, 80), deadline=None)
 @given(
     snapshots(max_side=6),
     st.sampled_from(("product", "min")),
@@ -55,7 +57,8 @@ def test_ranking_equals_all_pairs_sorted(
     )
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(20, 80), deadline=None)
 @given(snapshots(max_side=6), snapshots(max_side=6), st.integers(1, 3))
 def test_engine_and_ranking_follow_a_snapshot_as_if_built_from_scratch(
     before: Snapshot, after: Snapshot, k: int
@@ -129,7 +132,8 @@ def _with(snapshot: Snapshot, **changed: ProfileRecord) -> Snapshot:
     return replace(snapshot, right=(*kept, *new.values()))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.at_length
+@pytest.mark.parametrize("seed", at_length(range(2), range(2, 6)))
 def test_an_offer_more_that_meets_a_need_never_lowers_the_pair(seed: int) -> None:
     world = _world(seed)
     builder = _fitted(world)
@@ -281,7 +285,8 @@ def test_leaving_a_field_empty_does_not_pay(field: str) -> None:
     assert np.mean(changes) <= 0
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(15, 60), deadline=None)
 @given(snapshots(max_side=6), st.randoms(use_true_random=False))
 def test_a_place_among_candidates_is_that_of_all_pairs_and_knows_no_secret(
     snapshot: Snapshot, rng: random.Random

@@ -28,6 +28,7 @@ from matching.facets.story import Story
 from matching.facets.ties import Ties
 from matching.types import OutOfRangeError, ProfileRecord, Snapshot, Tie
 from matching.weights import Weights
+from tests.division import at_length
 from tests.matching.oracle import Oracle
 from tests.strategies import VOCABULARY, records, snapshots
 
@@ -155,7 +156,8 @@ def test_offers_answer_challenges() -> None:
     assert sum(value for _, value in items) == pytest.approx(found)
 
 
-@settings(max_examples=200)
+@pytest.mark.at_length
+@settings(max_examples=at_length(40, 200))
 @given(records(1, "US"), records(2, "DE"), st.sampled_from(VOCABULARY.topics))
 def test_an_offer_more_never_lowers_what_is_met_or_answered(
     i: ProfileRecord, j: ProfileRecord, offer: str
@@ -176,7 +178,8 @@ def test_an_offer_more_never_lowers_what_is_met_or_answered(
         assert sum(value for _, value in part.items(i, j, before)) == pytest.approx(before)
 
 
-@settings(max_examples=100)
+@pytest.mark.at_length
+@settings(max_examples=at_length(25, 100))
 @given(snapshots())
 def test_needs_met_and_challenges_answered_as_the_oracle_writes_them(snapshot: Snapshot) -> None:
     oracle = Oracle(snapshot, Weights.from_facets({}, version="any"), lambda _: None)

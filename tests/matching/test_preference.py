@@ -28,6 +28,7 @@ from matching.types import (
     Tie,
 )
 from matching.weights import Weights
+from tests.division import at_length
 from tests.matching.oracle import Oracle
 from tests.strategies import FOREIGN, STORIES, VOCABULARY, snapshots
 
@@ -54,7 +55,8 @@ def oracle_of(engine: Engine) -> Oracle:
     return Oracle(engine.snapshot, engine.weights, lambda record: directions.get(record.id))
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(25, 80), deadline=None)
 @given(snapshots(), UNITS, st.sampled_from((0.5, 2.0)))
 def test_factors_equal_the_oracle(
     snapshot: Snapshot, unit: dict[str, float], prior_weight: float
@@ -73,7 +75,8 @@ def test_factors_equal_the_oracle(
             assert found.right_coverage[row, col] == pytest.approx(back[1], abs=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(20, 50), deadline=None)
 @given(snapshots())
 def test_eligibility_equals_the_oracle(snapshot: Snapshot) -> None:
     engine = build_engine(snapshot, FeatureBuilder(VOCABULARY))
@@ -95,7 +98,8 @@ def test_eligibility_equals_the_oracle(snapshot: Snapshot) -> None:
         assert (engine.eligibility.reasons(row, col) == ()) == expected[row, col]
 
 
-@settings(max_examples=50, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(20, 50), deadline=None)
 @given(snapshots())
 def test_explanations_sum_to_the_gain(snapshot: Snapshot) -> None:
     engine = build_engine(snapshot, FeatureBuilder(VOCABULARY))

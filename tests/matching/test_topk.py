@@ -20,6 +20,7 @@ from matching.topk import (
 )
 from matching.topk.lists import Positions, positions_of
 from matching.types import Factors, PairProblem, Ranking
+from tests.division import at_length
 from tests.matching.problems import (
     assert_exact,
     no_exceptions,
@@ -67,7 +68,8 @@ def same(a: Ranking, b: Ranking) -> bool:
 
 
 @given(problem=problems, k=st.integers(1, 70), fusion=st.sampled_from(FUSIONS))
-@settings(max_examples=150, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(50, 150), deadline=None)
 def test_equals_the_oracle(problem: PairProblem, k: int, fusion: str) -> None:
     assert_exact(top_k(problem, k, fusion=fusion), problem)
 
@@ -109,7 +111,8 @@ def test_columns_may_be_fewer_than_rows(small_blocks: None) -> None:
 @example(problem=random_problem(1, 6, 9), earlier=random_problem(1, 6, 0), k=2)
 @example(problem=random_problem(1, 6, 0), earlier=random_problem(1, 6, 9), k=2)
 @example(problem=random_problem(1, 0, 9), earlier=random_problem(1, 6, 9), k=2)
-@settings(max_examples=80, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(25, 80), deadline=None)
 def test_an_earlier_ranking_changes_nothing(
     problem: PairProblem, earlier: PairProblem, k: int
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from matching.topk import RankingIndex, kept, scan, top_k, update
 from matching.types import Factors, PairExceptions, PairProblem
+from tests.division import at_length
 from tests.matching.problems import TableEligibility, assert_exact, random_problem
 
 
@@ -121,7 +122,8 @@ changes = st.lists(
     reserve=st.integers(0, 5),
     steps=st.lists(changes, min_size=1, max_size=5),
 )
-@settings(max_examples=120, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(40, 120), deadline=None)
 def test_a_sequence_of_updates_equals_a_fresh_ranking(
     seed: int, levels: int | None, k: int, reserve: int, steps: list[list[tuple[str, str, int]]]
 ) -> None:

@@ -17,6 +17,7 @@ from backend.cities.services.invitations import invitation_path
 from backend.introductions.models import Introduction
 from backend.suggestions.models import Suggestion
 from tests.actors import World, make_world
+from tests.division import at_length
 from tests.factories import (
     FULL_DOCUMENT,
     MOMENT,
@@ -288,7 +289,8 @@ def addresses(world: World) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.at_length
+@pytest.mark.parametrize("language", at_length(["ar"], ["en"]))
 def test_account_pages_of_an_official(
     live_server, world: World, browser: Browser, language: str
 ) -> None:

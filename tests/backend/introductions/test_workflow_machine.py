@@ -54,10 +54,11 @@ from backend.suggestions.services import (
 )
 from backend.suggestions.services.answers import settle_due
 from tests.actors import World, contact_of, make_world
+from tests.division import at_length
 from tests.factories import SuggestionFactory
 
 # Each begins somewhere on the way, so few steps reach far. Examples are from each place.
-EXAMPLES, STEPS, LENGTH_OF_WAY = 50, 5, 9
+EXAMPLES, STEPS, LENGTH_OF_WAY = at_length(20, 80), 5, 9
 SPEAKS_FOR = {"official": "a", "chair": "b"}
 SEES = {"official": "a", "chair": "b", "committee_member": "b"}
 ACTORS = (
@@ -471,6 +472,7 @@ class Workflow(RuleBasedStateMachine):
                 contacts_for(self.world.user(outsider), self.card, self.world.a.pk)
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("depth", range(LENGTH_OF_WAY + 1))
 def test_no_order_of_acts_breaks_a_rule(db: None, settings, depth: int) -> None:
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}

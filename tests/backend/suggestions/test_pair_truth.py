@@ -31,6 +31,7 @@ from matching.engine import Engine, build_engine
 from matching.facets import FACET_NAMES
 from matching.features import FeatureBuilder
 from matching.types import ProfileRecord, Snapshot, Tie
+from tests.division import at_length
 from tests.strategies import STORIES
 
 READERS: tuple[ReadBy, ...] = ("first", "both", "staff")
@@ -293,7 +294,8 @@ def _check(engine: Engine, left: ProfileRecord, right: ProfileRecord, read_by: R
     return {one.code for one in (*found.in_common, *found.possible, *caveats, *gains)}
 
 
-@settings(max_examples=12, deadline=None)
+@pytest.mark.at_length
+@settings(max_examples=at_length(4, 12), deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(READERS))
 def test_every_sentence_about_a_random_pair_is_true_and_none_contradicts_another(
     seed: int, read_by: ReadBy

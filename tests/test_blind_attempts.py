@@ -45,7 +45,7 @@ from tests.actors import LIVES, TwoSides, let_time_pass, pass_time, plain, refus
 from tests.division import at_length
 from tests.test_url_walk import ROUTES, address_of, level_of_reading
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.at_length]
 JSON = "application/json"
 Act = Callable[..., object]
 SETTINGS = {
@@ -74,7 +74,7 @@ def after_each_life(
     scene: TwoSides, look: Callable[[TwoSides], Any], *lives: str, letter: str = "a"
 ) -> Iterator[tuple[str, Any]]:
     """What ``look`` finds after each life; after each, nothing has happened."""
-    for life in lives or ("pending", *LIVES):
+    for life in lives or EVERY:
         mail.outbox = []
         scene.renumber()
         with transaction.atomic():
@@ -254,6 +254,7 @@ def free_from(scene: TwoSides) -> dt.datetime | None:
 
 Seen = dict[str, dict[str, Any]]
 ANSWERS = at_length(("declined",), ("interested", "declined"))  # the first has most to hide
+EVERY = at_length(("pending", "declined"), ("pending", *LIVES))
 
 
 def seen_after_all(scene: TwoSides) -> Seen:
@@ -279,7 +280,6 @@ def after_lives(scene: TwoSides) -> dict[str, Seen]:
     return dict(after_each_life(scene, seen_after_all, "pending", *ANSWERS))
 
 
-@pytest.mark.at_length
 @pytest.mark.parametrize("what", FOLLOWING)
 def test_what_follows_is_alike(after_lives: dict[str, Seen], what: str) -> None:
     expected = after_lives["pending"][what]
@@ -289,7 +289,7 @@ def test_what_follows_is_alike(after_lives: dict[str, Seen], what: str) -> None:
         assert after_lives[life][what] == expected
 
 
-NOT_FINAL = ("pending", "declined", "withdrawn")  # where an interest of B goes on waiting
+NOT_FINAL = at_length(EVERY, ("pending", "declined", "withdrawn"))  # an interest of B waits on
 
 
 def post(scene: TwoSides, act: str, body: dict[str, Any]) -> Any:
@@ -301,10 +301,10 @@ def post(scene: TwoSides, act: str, body: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     ("acts", "lives"),
     [
-        ("interested undo declined undo declined | undo interested", ("pending", *LIVES)),
+        ("interested undo declined undo declined | undo interested", EVERY),
         ("interested | withdrawn undo | withdrawn | interested", NOT_FINAL),
         ("interested | end withdrawn undo interested", NOT_FINAL),
-        ("declined end undo | interested", ("pending", *LIVES)),
+        ("declined end undo | interested", EVERY),
     ],
 )
 def test_acts_of_b_one_after_the_other(scene: TwoSides, acts: str, lives: tuple[str, ...]) -> None:
@@ -345,7 +345,7 @@ def test_refusals_are_alike(scene: TwoSides) -> None:
         end_it(seconds=30)
         return [*in_time, *(post(scene, act, body) for act, body in asked)]
 
-    found = assert_alike(scene, look, "pending", "interested", "declined")
+    found = assert_alike(scene, look, "pending", *ANSWERS)
     assert {status for status, _headers, _body in found} >= {404, 405, 409, 422}
 
 

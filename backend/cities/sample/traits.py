@@ -33,7 +33,8 @@ REGIONS: Mapping[str, frozenset[str]] = {
     ),
     "ageing": _codes("JP IT DE PT GR FI ES HR BG KR AT FR SI LV LT US-ME US-VT US-FL US-WV US-NH"),
     "growing": _codes(
-        "NG ET KE UG TZ GH CI SN RW ZM MW MZ AO CM BJ TG BF ML NE IN PK BD PH EG JO US-TX "
+        "NG ET KE UG TZ GH CI SN RW ZM MW MZ AO CM BJ TG BF ML NE IN PK BD PH EG JO SA OM AE QA "
+        "KW BH US-TX "
         "US-ID US-UT US-AZ US-NV US-NC"
     ),
     "automotive": _codes(
@@ -46,7 +47,7 @@ REGIONS: Mapping[str, frozenset[str]] = {
     ),
     "mining": _codes(
         "CL PE ZA AU ZM MN BO GH BW NA KZ CD MR GN SL ZW PG KG SE US-WV US-NV US-WY US-AZ US-MT "
-        "US-MN US-UT US-AK"
+        "US-MN US-UT US-AK US-KY US-PA"
     ),
     "oil": _codes(
         "NO SA AE QA KW OM BH KZ AZ NG AO DZ TT IQ LY VE GA GQ CG BN TM "
@@ -69,7 +70,7 @@ _BOUNDS: Mapping[str, frozenset[str]] = {
     "plateau": _codes(
         "BW NA ZM ZW UG MW ML NG BF NE TD SA ZA-06 ZA-03 US-KS US-NE US-SD US-ND US-OK US-TX"
     ),
-    "bare": _codes("IS FO GL MT AW CW SJ PM"),
+    "bare": _codes("IS FO GL MT AW CW SJ PM US-KS US-NE US-ND US-SD US-IA"),
     "rich": _codes("MC LI AD SM CH LU NO IS SG QA KW AE BN"),
     "no_railway": _codes(
         "AD IS CY MT AG BB BS DM GD KN LC VC TT JM HT AW CW GP MQ GF OM KW BH YE LY SO TD CF RW BI "
@@ -125,7 +126,8 @@ def _world_heritage() -> frozenset[int]:
 def _grows_wine(facts: PlaceFacts) -> bool:
     """In one of the divisions that are known for their wine, where any is named for the country."""
     divisions = affinities()["wine"].get(facts.country)
-    return divisions is not None and (not divisions or facts.admin1 in divisions)
+    grown_here = divisions is not None and (not divisions or facts.admin1 in divisions)
+    return grown_here and (facts.elevation_m or 0) <= 900
 
 
 def _of_ground(found: set[str]) -> set[str]:
@@ -135,9 +137,9 @@ def _of_ground(found: set[str]) -> set[str]:
     ground = set()
     known = "division" in found or any(trait.startswith("from_") for trait in found)
     open_country = known and ("division" in found or "from_500k" not in found)
-    if open_country and not found & {"city_state", "icy", "bare"}:
+    if open_country and not found & {"city_state", "icy"}:
         ground.add("farmland")
-        if "dry" not in found:
+        if not found & {"dry", "bare"}:
             ground.add("woods")
     return ground
 

@@ -228,6 +228,8 @@ _CONTRADICTIONS: dict[tuple[str, str], Callable[[Place], bool]] = {
     ("topics", "wine_viticulture"): lambda p: (
         p.climate in {"Af", "Am", "Aw", "BWh", "ET", "EF"} or not 27 < abs(p.latitude) < 51
     ),
+    ("offers", "drought_resilience"): lambda p: p.climate[0] == "D" or p.climate in {"Af", "Cfb"},
+    ("challenges", "ageing_population"): lambda p: p.country_id in {"NG", "ET", "UG", "ML", "NE"},
     ("topics", "irrigation"): lambda p: p.climate[0] in "DE",
     ("sectors", "forestry"): lambda p: p.climate[0] == "B" or (p.population or 0) > 500_000,
     ("sectors", "agriculture"): lambda p: p.country_id in {"MC", "SG", "HK", "MO"},

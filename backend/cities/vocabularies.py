@@ -38,6 +38,15 @@ class Term:
     isic: tuple[str, ...] = ()
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All words by which a text may mention it, in any language. In Arabic "and" is written
+        together with the word that follows.
+        """
+        arabic = [self.labels.get("ar", ""), *self.synonyms.get("ar", ())]
+        words = [*self.labels.values(), *(w for those in self.synonyms.values() for w in those)]
+        return tuple(dict.fromkeys([*words, *(f"و{word}" for word in arabic if word)]))
+
     def label(self, language: str | None = None) -> str:
         """The words in a language, by default the reader's."""
         return self.labels.get(language or _reader(), self.labels["en"])

@@ -360,9 +360,8 @@ def _phrases() -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for kind, name in _MENTIONED.items():
         for code, term in vocabulary(name).items():
-            for words in (*((label,) for label in term.labels.values()), *term.synonyms.values()):
-                for phrase in filter(str.strip, map(_as_words, words)):
-                    found.setdefault(phrase, set()).add(f"{kind}:{code}")
+            for phrase in filter(str.strip, map(_as_words, term.spellings)):
+                found.setdefault(phrase, set()).add(f"{kind}:{code}")
     return {phrase: frozenset(found[phrase]) for phrase in sorted(found, key=len, reverse=True)}
 
 

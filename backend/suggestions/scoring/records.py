@@ -29,19 +29,14 @@ def engine_vocabulary() -> Vocabulary:
     """The controlled codes, the words by which a story, in any language, may mention them, and
     which topics are near to each other or answer a challenge.
     """
-    labels = {}
+    labels: dict[str, tuple[str, ...]] = {}
     for kind, name in (
         ("topic", "topics"),
         ("sector", "sectors"),
         ("theme", "themes"),
         ("challenge", "challenges"),
     ):
-        for code, term in vocabulary(name).items():
-            words = [
-                *term.labels.values(),
-                *(word for synonyms in term.synonyms.values() for word in synonyms),
-            ]
-            labels[f"{kind}:{code}"] = tuple(dict.fromkeys(words))
+        labels |= {f"{kind}:{code}": term.spellings for code, term in vocabulary(name).items()}
     return Vocabulary(
         sectors=tuple(vocabulary("sectors")),
         themes=tuple(vocabulary("themes")),

@@ -1,22 +1,20 @@
-"""The profiles of the sample world: answers and stories."""
+"""The profiles of the sample world."""
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from math import log
 from typing import Any
 
 from backend.cities.facets import FACETS
-from backend.cities.models.places import region_label
-from backend.cities.names import fold, plain, searched_name
+from backend.cities.names import fold, searched_name
+from backend.cities.profile_schema import document_value
 from backend.cities.sample.people import highest_office, sample_person
 from backend.cities.sample.places import PlaceFacts
+from backend.cities.sample.stories import Told, tell_story
 from backend.cities.sample.traits import (
-    FILE,
     add_following,
     draw_languages,
     draw_sought,
@@ -24,40 +22,12 @@ from backend.cities.sample.traits import (
     traits_of,
     weights_for,
 )
-from backend.cities.vocabularies import vocabulary
 
 SMALL = 10_000
-# Countries whose official languages live in different places: the division decides, else the first
-# one.
-_BY_DIVISION: Mapping[str, Mapping[str, str]] = {
-    "CH": {**dict.fromkeys(("GE", "VD", "NE", "JU"), "fr"), "TI": "it", "": "de"},
-    "BE": {"VLG": "en", "BRU": "fr", "WAL": "fr", "": "en"},
-    "CA": {"10": "fr", "": "en"},
-}
 _LOCAL_ENDINGS: Mapping[str, tuple[str, ...]] = {
     "JP": ("市", "町", "村", "区"),
     "KR": ("시", "군", "구"),
 }
-
-
-@cache
-def templates() -> Mapping[str, Any]:
-    """Sentences by language and slot."""
-    return dict(json.loads(FILE.read_text(encoding="utf-8"))["stories"])
-
-
-def story_language(facts: PlaceFacts, rng: random.Random) -> str:
-    """The first official language that stories are written in, else English."""
-    if facts.country == "US":
-        return (
-            "es"
-            if facts.admin1_code in {"CA", "TX", "FL", "NM", "AZ"} and rng.random() < 0.12
-            else "en"
-        )
-    if facts.country in _BY_DIVISION:
-        by_division = _BY_DIVISION[facts.country]
-        return by_division.get(facts.admin1_code, by_division[""])
-    return next((language for language in facts.languages if language in templates()), "en")
 
 
 def local_name(facts: PlaceFacts) -> str:
@@ -80,94 +50,6 @@ def local_name(facts: PlaceFacts) -> str:
 def _is_arabic(name: str) -> bool:
     """Arabic letters only, without those that only Persian, Urdu or Kurdish use."""
     return bool(name) and all("\u0621" <= letter <= "\u064a" or letter == " " for letter in name)
-
-
-def tell_story(
-    facts: PlaceFacts,
-    answers: Mapping[str, Sequence[str]],
-    traits: frozenset[str],
-    language: str,
-    rng: random.Random,
-) -> str:
-    """A few sentences in one language.
-
-    Args:
-        answers: codes the place chose: ``sectors``, ``offers``, ``needs``, ``challenges``,
-            ``themes``; an empty one is passed over.
-    """
-    words = templates()[language]
-    parts = [_opening(facts, words, language, rng)]
-    known = [trait for trait in words["traits"] if trait in traits]
-    parts += [rng.choice(words["traits"][trait]) for trait in rng.sample(known, min(len(known), 2))]
-    for slot, name, most in (
-        ("known", "sectors", 3),
-        ("offers", "offers", 3),
-        ("needs", "needs", 3),
-        ("challenges", "challenges", 2),
-    ):
-        parts.append(_about(words, language, slot, name, answers.get(name, ())[:most], rng))
-    if rng.random() < 0.6:
-        parts.append(
-            _about(words, language, "themes", "themes", answers.get("themes", ())[:2], rng)
-        )
-    parts += [rng.choice(words["close"]), words["mark"]]
-    return ("" if language == "ja" else " ").join(part for part in parts if part)
-
-
-def _opening(facts: PlaceFacts, words: Mapping[str, Any], language: str, rng: random.Random) -> str:
-    name = (local_name(facts) if language in {"ja", "ar"} else "") or facts.name
-    population = facts.population or 0
-    sentences = words["opening_small" if population < SMALL else "opening"]
-    # "Hiroshima lies in Hiroshima" says nothing.
-    region = region_label(facts.country, facts.admin1, language)
-    region = region if plain(facts.admin1) != plain(facts.name) else ""
-    sentence = rng.choice([text for text in sentences if region or "{region}" not in text])
-    return str(
-        sentence.format(name=name, pop=_people(population, words["thousands"]), region=region)
-    )
-
-
-def _people(number: int, separator: str) -> str:
-    """Rounded to two digits that count, so that it reads as a sentence does."""
-    digits = max(len(str(number)) - 2, 0)
-    return f"{round(number, -digits):,}".replace(",", separator)
-
-
-def _about(
-    words: Mapping[str, Any],
-    language: str,
-    slot: str,
-    name: str,
-    codes: Sequence[str],
-    rng: random.Random,
-) -> str:
-    terms = vocabulary({"offers": "topics", "needs": "topics"}.get(name, name))
-    labels = [
-        term.labels.get(language) or next(iter(term.synonyms.get(language, ())), "")
-        for term in map(terms.__getitem__, codes)
-    ]
-    if not labels or not all(labels):
-        return ""  # Italian and Portuguese have words for topics alone
-    if words["lower"]:
-        labels = [
-            label[0].lower() + label[1:] if label[1:2].islower() or label[1:2] == " " else label
-            for label in labels
-        ]
-    sentence = rng.choice(words[slot])
-    return str(sentence.format(**{name: _enumerate(labels, words, language)}))
-
-
-def _enumerate(items: Sequence[str], words: Mapping[str, Any], language: str) -> str:
-    if len(items) == 1:
-        return items[0]
-    last, conjunction = items[-1], words["and"]
-    if (
-        language == "es"
-        and last.casefold().startswith(("i", "hi"))
-        and not last.casefold().startswith(("hie", "ia", "io"))
-    ):
-        conjunction = " e "  # "y" before the sound i
-    return words["comma"].join(items[:-1]) + conjunction + last
 
 
 # Profile documents for real places: drawn with a seed, following the facts, as incomplete as
@@ -231,7 +113,7 @@ def generate_documents(
     """
     by_side = _sides(communities or {}, places := list(places))
     for facts in places:
-        yield _document(facts, random.Random(f"{seed}:{facts.key}"), by_side[facts.country != "US"])  # noqa: S311 - invention, no secret
+        yield _document(facts, seed, by_side[facts.country != "US"])
 
 
 def _sides(
@@ -259,7 +141,8 @@ def draw(rng: random.Random, weights: Mapping[str, float], count: int) -> list[s
     return [code for _, code in waits[:count]]
 
 
-def _document(facts: PlaceFacts, rng: random.Random, nameable: Sequence[int]) -> Document:
+def _document(facts: PlaceFacts, seed: int, nameable: Sequence[int]) -> Document:
+    rng = random.Random(f"{seed}:{facts.key}")  # noqa: S311 - invention, no secret
     traits = traits_of(facts)
     answers = _draw_answers(traits, rng)
     filled = {name for name, chance in _FILLED.items() if rng.random() < chance}
@@ -281,7 +164,6 @@ def _document(facts: PlaceFacts, rng: random.Random, nameable: Sequence[int]) ->
         "readiness": _readiness(rng),
         "partnerships": {"existing": _partnerships(facts)},
         "capacity": _capacity(rng),
-        "story": _story(facts, answers, traits, rng),
         "importances": {
             "facets": {
                 code: rng.choice((0, 1, 2, 2, 3, 3))
@@ -294,7 +176,8 @@ def _document(facts: PlaceFacts, rng: random.Random, nameable: Sequence[int]) ->
         for group, values in document.items()
         if group not in _FILLED or group in filled
     }
-    return {group: values for group, values in wanted.items() if values}
+    said = {group: values for group, values in wanted.items() if values}
+    return {**said, "story": _given(_story(facts, said, seed))}
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -419,16 +302,26 @@ def _capacity(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def _story(
-    facts: PlaceFacts,
-    answers: Mapping[str, Sequence[str]],
-    traits: frozenset[str],
-    rng: random.Random,
-) -> dict[str, Any]:
-    language = story_language(facts, rng)
-    english = language != "en" and rng.random() < 0.6
-    return {
-        "text": tell_story(facts, answers, traits, language, rng),
-        "language": language,
-        "english": tell_story(facts, answers, traits, "en", rng) if english else "",
+def _story(facts: PlaceFacts, said: Document, seed: int) -> dict[str, str]:
+    """Of what the profile says, with a chance of its own: other words change no other answer."""
+    rng = random.Random(f"{seed}:{facts.key}:story")  # noqa: S311 - invention, no secret
+    fields = {
+        "sectors": ("sectors", "strengths"),
+        "offers": ("needs_offers", "offers"),
+        "needs": ("needs_offers", "needs"),
+        "challenges": ("challenges", "challenges"),
+        "themes": ("themes", "importances"),
     }
+    answers = {name: [*(document_value(said, *where) or ())] for name, where in fields.items()}
+    known = {*traits_of(facts), *_writers(said)}
+    return tell_story(
+        Told(facts, local_name(facts), answers, known), rng, with_english=rng.random() < 0.6
+    )
+
+
+def _writers(said: Document) -> Iterator[str]:
+    """Whose letter a story can be."""
+    if document_value(said, "readiness", "mayor_support") == "no":
+        yield "no_mayor"
+    if document_value(said, "organisation", "structure") == "nonprofit":
+        yield "committee"

@@ -255,9 +255,13 @@ def _settle_after(
 
 
 def _require_open(suggestion: Suggestion, now: dt.datetime) -> None:
-    if suggestion.status not in _ANSWERABLE or (
-        suggestion.expires_at and suggestion.expires_at <= now
-    ):
+    # Both are interested still: their introduction is over
+    was_mutual = (
+        suggestion.status == _S.WITHDRAWN
+        and suggestion.a_state == suggestion.b_state == _A.INTERESTED
+    )
+    is_over = suggestion.expires_at and suggestion.expires_at <= now
+    if suggestion.status not in _ANSWERABLE or was_mutual or is_over:
         raise WrongState(_("The time to answer this suggestion is over."))
 
 

@@ -21,6 +21,7 @@ from backend.introductions.services.agreements import confirm_signature
 from backend.introductions.services.introductions import (
     assign_introduction,
     give_consent,
+    leave_introduction,
     move_introduction,
     open_introduction_for_mutual,
     withdraw_consent,
@@ -37,6 +38,7 @@ from backend.outbox.models import Event
 from backend.privacy.data import export_data
 from backend.privacy.erasure import erase_account
 from backend.suggestions.models import Decision, Pair, Suggestion, Vote
+from backend.suggestions.services import answer_suggestion
 from backend.suggestions.sides import ActsForOtherSide
 from tests.actors import SIGNED_IN, World, agreed, refused, signing
 from tests.factories import (
@@ -479,3 +481,12 @@ def test_undone_answer_is_not_in_the_rationale(world: World) -> None:
         undone_by=chair,
     )
     assert "By mistake." not in str(agreed(world, introduction).why)
+
+
+def test_interest_is_not_withdrawn_once_the_introduction_is_over(world: World) -> None:
+    introduction = world.introduced()
+    own: dict[str, Any] = {"by": world.user("chair")}
+    leave_introduction(introduction_id=introduction.pk, side_id=world.b.pk, **own)
+    asked: dict[str, Any] = {"community_id": world.b.pk}
+    asked["suggestion_id"] = introduction.suggestion_id
+    refused(lambda: answer_suggestion(choice="withdrawn", **asked, **own), WrongState)

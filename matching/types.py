@@ -77,7 +77,7 @@ class ProfileRecord:
     utc_offset_hours: float | None = None  # standard time
     climate: str | None = None  # Köppen–Geiger code, e.g. "Cfb"
     coastal: bool | None = None
-    seaport: bool | None = None
+    port: bool | None = None  # on the sea, a lake or a river
     is_capital: bool | None = None
     seat_level: int | None = None  # 0 national capital .. 4
     air_destinations: int | None = None  # direct airline destinations within 60 km

@@ -1,4 +1,5 @@
-"""How the tests are divided: between two commands, and between processes that run at once.
+"""How the tests are divided: between two commands, and between processes that run at once; and what
+a run says at its end, of all of these.
 
 System tests are those of the running service and of its whole data. ``manage.py test --system``
 runs them, ``manage.py test`` all others; a path that is named runs whole with either.
@@ -18,6 +19,7 @@ from __future__ import annotations
 import gc
 import os
 import urllib.parse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -145,6 +147,7 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+        session.config.workeroutput["fonts_said"] = list(_said)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -154,6 +157,26 @@ def pytest_testnodedown(node: Any) -> None:
     """
     if left_out := getattr(node, "workeroutput", {}).get("left_out"):
         node.config.stash[_LEFT_OUT] = left_out
+    if said := getattr(node, "workeroutput", {}).get("fonts_said"):
+        _said[:] = said
+
+
+# With which fonts the browser tests measured pages, and which sets this machine lacks. One run is
+# on one machine: whichever process says it last says the same.
+_said: list[str] = []
+
+
+def say_fonts(measured: Sequence[str], lacking: Sequence[str]) -> None:
+    _said[:] = ["fonts of the browser tests: " + ", ".join(measured)]
+    if lacking:
+        _said.append(
+            "PAGES ARE NOT MEASURED with fonts that this machine lacks: " + ", ".join(lacking)
+        )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in _said:
+        terminalreporter.write_line(line)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

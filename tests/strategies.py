@@ -121,7 +121,7 @@ _FACTS = {
     "utc_offset_hours": known_or_not(st.sampled_from((-8.0, -5.0, 0.0, 5.5, 9.0, 14.0))),
     "climate": known_or_not(st.sampled_from(("Af", "BSk", "BWh", "Cfa", "Cfb", "Csa", "Dfb"))),
     "coastal": known_or_not(st.booleans()),
-    "seaport": known_or_not(st.booleans()),
+    "port": known_or_not(st.booleans()),
     "air_destinations": known_or_not(st.integers(0, 300)),
     "universities": known_or_not(st.integers(0, 30)),
     "median_age": known_or_not(st.floats(14, 60)),

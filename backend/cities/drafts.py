@@ -135,7 +135,9 @@ SOURCES: Mapping[str, OpenSource] = {
     "facts.population": OpenSource("GeoNames", "2026-11", "CC BY 4.0"),
     "facts.elevation_m": OpenSource("GeoNames", "2023-03", "CC BY 4.0"),
     "facts.coastal": OpenSource("Natural Earth", "2026-11", "public domain"),
-    "facts.seaport": OpenSource("sea-ports", "2026-11", "MIT"),
+    "facts.port": OpenSource(
+        "sea-ports, searoute, Natural Earth", "2026-11", "MIT, Apache 2.0, public domain"
+    ),
     "facts.air_destinations": OpenSource("OpenFlights", "2014-06", "ODbL 1.0"),
     "facts.income_band": OpenSource("World Bank", "2026-01", "CC BY 4.0"),
     "languages.working": OpenSource("world-countries", "2026-11", "ODbL 1.0"),
@@ -154,13 +156,24 @@ def open_data(community: Community) -> dict[str, Datum]:
         or None,
     }
     if place is not None:
-        for name in ("population", "elevation_m", "coastal", "seaport", "air_destinations"):
+        for name in ("population", "elevation_m", "coastal", "port", "air_destinations"):
             values[f"facts.{name}"] = getattr(place, name)
     return {
         path: Datum(values[path], source)
         for path, source in SOURCES.items()
         if values.get(path) is not None
     }
+
+
+def stated_facts(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a published document says of the facts. A version before ports had a kind said yes or
+    no, and yes also of depots on dry land: of these only a community's own no is heard.
+    """
+    facts = dict(document.get("facts") or {})
+    kept = (document.get(PROVENANCE) or {}).get("facts.seaport", {"state": CORRECTED})
+    if facts.pop("seaport", None) is False and kept["state"] == CORRECTED:
+        facts.setdefault("port", "none")
+    return facts
 
 
 def same(answer: Any, value: Any) -> bool:

@@ -68,6 +68,14 @@ PARTNERSHIP_STATUS: Mapping[str, Words] = {
 }
 
 
+PORTS: Mapping[str, Words] = {
+    "sea": _("Seaport"),
+    "lake": _("Lake port"),
+    "river": _("River port"),
+    "none": _("No port"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One question. ``vocabulary`` names a list of backend.cities.vocabularies; ``choices`` is a
@@ -248,7 +256,7 @@ GROUPS: tuple[Group, ...] = (
                 maximum=1000,
             ),
             Field("coastal", _("On the coast"), "boolean"),
-            Field("seaport", _("Has a port"), "boolean"),
+            Field("port", _("Port"), "choice", choices=PORTS),
             Field("elevation_m", _("Elevation (m)"), "number", minimum=-430, maximum=6000),
         ),
     ),

@@ -44,7 +44,7 @@ def place_rows(
 
     Args:
         known: id, ascii_name, admin1_code, elevation_m, seat_level, is_capital, coast_km, coastal,
-            seaport, climate, university_names; ascii_name and admin1_code only where they differ
+            port_kind, climate, university_names; ascii_name and admin1_code only where they differ
             from what the package says.
         more: id, name, country, admin1_code, latitude, longitude, population, timezone of places
             that the package lacks.
@@ -71,7 +71,7 @@ def place_rows(
             capital,
             coast_km,
             coastal,
-            seaport,
+            port_kind,
             climate,
             universities,
         ) = additions.get(place, NOTHING)
@@ -94,7 +94,7 @@ def place_rows(
             capital or "0",
             coast_km,
             coastal,
-            seaport,
+            port_kind,
             climate,
             universities,
             destinations.get(place, "0" if place in additions else ""),
@@ -271,7 +271,7 @@ DATA_SETS = (
             "is_capital",
             "coast_km",
             "coastal",
-            "seaport",
+            "port_kind",
             "climate",
             "university_names",
             "air_destinations",

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, NamedTuple, Protocol
 
+from backend.cities.drafts import stated_facts
 from backend.cities.facets import CLIMATES, item_label
 from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
@@ -62,7 +63,7 @@ class PublicFacts:
     income_band: int | None = None
     elevation_m: float | None = None
     coastal: bool | None = None
-    seaport: bool | None = None
+    port: str | None = None  # sea | lake | river | none
     is_capital: bool | None = None
     seat_level: int | None = None
     climate: str = ""
@@ -74,6 +75,10 @@ class PublicFacts:
     @property
     def is_home(self) -> bool:
         return self.country == HOME_COUNTRY
+
+    @property
+    def has_port(self) -> bool:
+        return self.port not in (None, "none")
 
     def ties_to(self, country: str) -> list[StatedTie]:
         """Ties to a country as a whole."""
@@ -115,7 +120,7 @@ _COMPARED: Mapping[str, tuple[_Names, _Names]] = {
     "institutions": _alike(
         "institutions",
         "universities",
-        "seaport",
+        "port",
         "air_destinations",
         "income_band",
         "median_age",
@@ -128,7 +133,7 @@ _COMPARED: Mapping[str, tuple[_Names, _Names]] = {
     "story": _alike("story"),
     "readiness": ((), ("readiness",)),
 }
-_FROM_PLACE = ("elevation_m", "coastal", "seaport", "air_destinations", "population")
+_FROM_PLACE = ("elevation_m", "coastal", "port", "air_destinations", "population")
 _CODES = {
     "needs": ("needs_offers", "needs"),
     "offers": ("needs_offers", "offers"),
@@ -147,7 +152,7 @@ def public_facts(community: Community) -> PublicFacts:
     version = community.profile.current_version
     document: Mapping[str, Any] = version.data if version else {}
     place = community.place
-    facts = dict(document.get("facts") or {})
+    facts = stated_facts(document)
     for name in _FROM_PLACE:
         if facts.get(name) is None:
             facts[name] = getattr(place, name, None)
@@ -264,8 +269,8 @@ class Likeness(NamedTuple):
 
 def _institutions(a: PublicFacts, b: PublicFacts) -> Iterator[Likeness]:
     # Where both name a port authority, that is said of both
-    if a.seaport and b.seaport and "port_authority" not in a.institutions & b.institutions:
-        yield Likeness("seaport")
+    if a.has_port and b.has_port and "port_authority" not in a.institutions & b.institutions:
+        yield Likeness(f"{a.port}_port" if a.port == b.port else "port")
     for code, name, enough in _MANY:
         one, other = getattr(a, name) or 0, getattr(b, name) or 0
         if min(one, other) >= enough:

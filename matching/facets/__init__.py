@@ -92,7 +92,7 @@ FACETS: tuple[Facet, ...] = (
         lambda given: (
             Overlap("institutions", "institution", given.vocabulary.institutions, share=0.25),
             SharedAbundance("universities", "universities", enough=10, share=0.125),
-            SharedTrait("seaport", "seaport", neither=0.5, share=0.25),
+            SharedTrait("port", "port", neither=0.5, share=0.25),
             SharedAbundance("air_links", "air_destinations", enough=100, share=0.125),
             Income(),
             median_age(),

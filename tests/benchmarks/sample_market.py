@@ -128,7 +128,7 @@ class _Profiles:
             if known[0]
             else None,
             coastal=bool(kind % 3 == 0),
-            seaport=bool(kind % 6 == 0) if known[1] else None,
+            port=bool(kind % 6 == 0) if known[1] else None,
             universities=int(rng.poisson(1)) if known[2] else None,
             income_band=int(rng.integers(1, 5)),
             sectors={code: int(rng.integers(1, 4)) for code in self._codes("sectors", kind)}

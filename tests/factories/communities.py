@@ -80,7 +80,7 @@ FULL_DOCUMENT: dict[str, dict[str, Any]] = document(
         "population": 238005,
         "area_km2": 249.5,
         "coastal": True,
-        "seaport": False,
+        "port": "river",
         "elevation_m": -2.5,
         "institutions": ["museum"],
     },

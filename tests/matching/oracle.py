@@ -100,7 +100,7 @@ class Oracle:
         ties, located = bool(i.ties or i.tie_hints), None not in (i.latitude, i.longitude)
         answerable = bool(i.challenges & VOCABULARY.answers.keys())
         lists = [i.needs, ties, i.challenges, answerable, i.sectors, i.themes, i.institutions]
-        facts = [i.universities, i.seaport, i.air_destinations, i.income_band, i.median_age]
+        facts = [i.universities, i.port, i.air_destinations, i.income_band, i.median_age]
         facts += [i.climate, i.coastal, i.elevation_m, seat(i), i.languages or None, i.population]
         facts += [i.utc_offset_hours, located or None, self.stories(i), 1]
         return [*map(bool, lists), *(fact is not None for fact in facts)]
@@ -114,7 +114,7 @@ class Oracle:
         yield "themes", 1, self.cosine("themes", i, j, rare=False)
         yield "institutions", 0.25, self.overlap("institutions", i, j)
         yield "institutions", 0.125, abundance(i.universities, j.universities, 10)
-        yield "institutions", 0.25, trait(i.seaport, j.seaport, 0.5)
+        yield "institutions", 0.25, trait(i.port, j.port, 0.5)
         yield "institutions", 0.125, abundance(i.air_destinations, j.air_destinations, 100)
         yield (
             "institutions",

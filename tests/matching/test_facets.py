@@ -325,8 +325,8 @@ def test_seats_of_the_same_rank(
     [(0.5, True, True, 1), (0.5, False, False, 0.5), (1.0, False, False, 1), (1.0, True, False, 0)],
 )
 def test_a_shared_trait(neither: float, a: bool, b: bool, expected: float) -> None:
-    part = SharedTrait("seaport", "seaport", neither=neither, share=1)
-    assert similarity(part, us(seaport=a), abroad(seaport=b)) == pytest.approx(expected)
+    part = SharedTrait("port", "port", neither=neither, share=1)
+    assert similarity(part, us(port=a), abroad(port=b)) == pytest.approx(expected)
 
 
 def test_universities_and_air_links_need_both_sides() -> None:

@@ -15,7 +15,7 @@ from typing import Self
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from tests import fonts_said
+from tests import division
 from tests.factories import PASSWORD, current_code
 
 ARGUMENTS = [
@@ -329,7 +329,7 @@ def find_sets(browser: Browser) -> None:
     _present = {name: fonts for name, fonts in SETS.items() if drawn[name] == fonts.sans_serif}
     page.close()
     lacking = [f"{name} ({fonts.package})" for name, fonts in SETS.items() if name not in _present]
-    fonts_said.say([f"the system's ({', '.join(systems)})", *_present], lacking)
+    division.say_fonts([f"the system's ({', '.join(systems)})", *_present], lacking)
 
 
 def _drawn_with(page: Page, session: CDPSession, family: str) -> str:

@@ -102,7 +102,7 @@ def test_a_list_shows_the_first_reasons_and_the_others_behind_one_line(
 ) -> None:
     facts = {"facet": "institutions", "share": 0.1, "similarity": 1.0, "weight": 1.0, "items": []}
     answers = document(
-        facts={"seaport": True, "universities": 4, "median_age": 40.0}, needs_offers=WATER
+        facts={"port": "sea", "universities": 4, "median_age": 40.0}, needs_offers=WATER
     )
     for side in (suggestion.pair.a, suggestion.pair.b):
         side.profile.current_version = ProfileVersionFactory(profile=side.profile, data=answers)
@@ -117,7 +117,7 @@ def test_a_list_shows_the_first_reasons_and_the_others_behind_one_line(
         for path in (list_url(official), detail_url(official, suggestion))
     )
     first, _opens, behind = listed.partition("More reasons")
-    assert "Fernstadt offers what you need" in first and "Both have a port." in first
+    assert "Fernstadt offers what you need" in first and "Both have a seaport." in first
     assert "Universities: 4 and 4." in behind and "Universities: 4 and 4." not in first
     assert "Similar median age" in behind and "Similar median age" not in first
     assert "Similar median age" in page and "More reasons" not in page

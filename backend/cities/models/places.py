@@ -123,7 +123,12 @@ class Place(models.Model):
     seat_level = models.PositiveSmallIntegerField(null=True, help_text="0 national capital .. 4")
     coast_km = models.FloatField(null=True)
     coastal = models.BooleanField(null=True)
-    seaport = models.BooleanField(null=True)
+    port_kind = models.CharField(
+        max_length=5,
+        blank=True,
+        db_default="",
+        help_text="sea, lake, river or none; empty: not known. The rule is in SOURCES.md",
+    )
     climate = models.CharField(max_length=4, blank=True, help_text="Köppen–Geiger")
     air_destinations = models.PositiveIntegerField(
         null=True, help_text="Direct airline destinations within 60 km (OpenFlights, ODbL)"
@@ -143,6 +148,11 @@ class Place(models.Model):
     @property
     def region(self) -> str:
         return region_label(self.country_id, self.admin1)
+
+    @property
+    def port(self) -> str | None:
+        """What a profile calls it; None where it is not known."""
+        return self.port_kind or None
 
 
 class PlaceName(models.Model):

@@ -267,7 +267,7 @@ def _facts(facts: PlaceFacts, institutions: list[str]) -> dict[str, Any]:
         "institutions": institutions,
         "air_destinations": facts.air_destinations,
         "coastal": facts.coastal,
-        "seaport": facts.seaport,
+        "port": facts.port,
         "elevation_m": facts.elevation_m,
     }
 

@@ -44,7 +44,7 @@ class PlaceFacts:
     population: int | None = None
     elevation_m: float | None = None
     coastal: bool | None = None
-    seaport: bool | None = None
+    port: str | None = None
     climate: str = ""
     air_destinations: int | None = None
     university_names: int | None = None
@@ -80,7 +80,7 @@ def _facts(place: Place, partners: Sequence[Partner]) -> PlaceFacts:
         population=place.population,
         elevation_m=place.elevation_m,
         coastal=place.coastal,
-        seaport=place.seaport,
+        port=place.port,
         climate=place.climate,
         air_destinations=place.air_destinations,
         university_names=place.university_names,

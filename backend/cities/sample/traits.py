@@ -113,10 +113,8 @@ def traits_of(facts: PlaceFacts) -> frozenset[str]:
 
 
 def has_port(facts: PlaceFacts) -> bool:
-    """Whether ships of the sea load and unload here: on the coast, or on a river that the sea's
-    level reaches.
-    """
-    return bool(facts.seaport and (facts.coastal or (facts.elevation_m or 99) <= 15))
+    """Whether ships load and unload here, on the sea, a lake or a river."""
+    return facts.port not in (None, "none")
 
 
 def _world_heritage() -> frozenset[int]:
@@ -389,7 +387,7 @@ def _ties_of_us(facts: PlaceFacts, rng: random.Random) -> list[dict[str, Any]]:
         country = _heritage_country(facts, rng)
         if country and rng.random() < chance:
             ties.append(_tie("ancestral", rng) | {"country": country})
-    if rng.random() < (0.6 if facts.seaport else 0.3):
+    if rng.random() < (0.6 if has_port(facts) else 0.3):
         ties.append(_tie("trade", rng) | {"country": rng.choice(_TRADE_PARTNERS)})
     for kind in ("expatriate", "personal", "historical"):
         country = _heritage_country(facts, rng)
@@ -403,7 +401,7 @@ def _ties_to_us(facts: PlaceFacts, rng: random.Random) -> list[dict[str, Any]]:
     settled = any(facts.country in shares for shares in heritage_of_states().values())
     chances = {
         "ancestral": 0.5 if settled else 0.05,
-        "trade": 0.45 if facts.seaport or (facts.air_destinations or 0) >= 40 else 0.2,
+        "trade": 0.45 if has_port(facts) or (facts.air_destinations or 0) >= 40 else 0.2,
         "historical": 0.35 if facts.country in _HISTORY_WITH_US else 0.05,
         "expatriate": 0.25 if settled else 0.12,
         "personal": 0.35,

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import models
 
+from backend.cities.drafts import stated_facts
 from backend.cities.models import Community, Profile, ProfileVersion
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.profile_schema import MOST_TOPICS, document_value
@@ -122,13 +123,14 @@ def community_record(
     if document is None:
         version = community.profile.current_version
         document = version.data if version else {}
-    facts = document.get("facts") or {}
+    facts = stated_facts(document)
     place = community.place
 
     def fact(name: str) -> Any:
         own = facts.get(name)
         return own if own is not None else getattr(place, name, None)
 
+    port = fact("port")
     story = document.get("story") or {}
     partnered = commitments.partner_countries | {
         entry["country"] for entry in document_value(document, "partnerships", "existing") or ()
@@ -146,7 +148,7 @@ def community_record(
         utc_offset_hours=standard_offset(community.timezone),
         climate=(place.climate or None) if place else None,
         coastal=fact("coastal"),
-        seaport=fact("seaport"),
+        port=None if port is None else port != "none",
         is_capital=place.is_capital if place else None,
         seat_level=place.seat_level if place else None,
         air_destinations=fact("air_destinations"),

@@ -68,7 +68,7 @@ def open_records(data: OpenData, rows: IntArray) -> list[ProfileRecord]:
             utc_offset_hours=float(round(number["lon"][row] / 15.0)),
             climate=text["koppen"][row] or None,
             coastal=number["coastal"][row] == 1,
-            seaport=number["seaport"][row] == 1,
+            port=number["seaport"][row] == 1,
             is_capital=number["is_capital"][row] == 1,
             seat_level=None if seat is None else int(seat),
             air_destinations=int(number["air_destinations_60km"][row]),

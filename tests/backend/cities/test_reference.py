@@ -75,8 +75,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         ],
         "country_income": [["SE", 4]],
         "places": [
-            [GOTHENBURG, "Goeteborg", "", 12, 1, "", 0.4, 1, 1, "Cfb", 2],
-            [LODZ, "", "74", "", "", "1", 260, 0, 0, "Dfb", 0],
+            [GOTHENBURG, "Goeteborg", "", 12, 1, "", 0.4, 1, "sea", "Cfb", 2],
+            [LODZ, "", "74", "", "", "1", 260, 0, "none", "Dfb", 0],
         ],
         "places_more": [
             [AQUILA, 'L’Aquila "the eagle", alta', "IT", "01", 42.3, 13.4, "", "Europe/Rome"]
@@ -140,9 +140,9 @@ def test_everything_arrives_with_texts_empty_and_numbers_unknown(
         "Västra Götaland",
         1,
     )
-    assert (place.coastal, place.seaport, place.air_destinations, place.university_names) == (
+    assert (place.coastal, place.port_kind, place.air_destinations, place.university_names) == (
         True,
-        True,
+        "sea",
         70,
         2,
     )

@@ -66,10 +66,15 @@ def test_the_gazetteer_is_whole_and_its_facts_are_right() -> None:
     assert Country.objects.count() == 250
     assert ListedPartnership.objects.count() == 25_929
     valparaiso = Place.objects.get(pk=3868626)
-    assert (valparaiso.country_id, valparaiso.coastal, valparaiso.seaport, valparaiso.climate) == (
+    assert (
+        valparaiso.country_id,
+        valparaiso.coastal,
+        valparaiso.port_kind,
+        valparaiso.climate,
+    ) == (
         "CL",
         True,
-        True,
+        "sea",
         "Csb",
     )
     berlin = Place.objects.get(pk=2950159)
@@ -124,7 +129,12 @@ def _local_name_fits(facts: PlaceFacts, known: dict[str, str]) -> bool:
 
 @pytest.mark.parametrize(
     ("column", "fits", "least_percent"),
-    [("region", _region_fits, 99), ("local_name", _local_name_fits, 55)],
+    [
+        ("region", _region_fits, 99),
+        ("local_name", _local_name_fits, 55),
+        ("port", lambda facts, known: facts.port == known["port"], 97),
+        ("on_coast", lambda facts, known: facts.coastal is (known["on_coast"] == "yes"), 97),
+    ],
 )
 def test_the_gazetteer_agrees_with_what_is_known_of_places_of_eighty_countries(
     column: str, fits: Callable[[PlaceFacts, dict[str, str]], bool], least_percent: int
@@ -140,6 +150,18 @@ def test_the_gazetteer_agrees_with_what_is_known_of_places_of_eighty_countries(
     ]
 
     assert len(wrong) <= len(known) * (100 - least_percent) / 100, wrong
+
+
+def test_every_port_is_on_water_and_of_no_port_more_is_known_than_can_be() -> None:
+    kinds = Counter(Place.objects.exclude(coastal=None).values_list("port_kind", flat=True))
+
+    assert 3_000 < kinds["sea"] < 4_000 and kinds["lake"] > 100 and kinds["river"] > 300
+    assert kinds[""] > 20_000, "on the water, and on neither list"
+    # Ocean ships reach no seaport farther from the coast than Montréal.
+    farthest = Place.objects.filter(port_kind="sea").order_by("-coast_km").values_list("coast_km")
+    assert farthest[0][0] < 300
+    assert not Place.objects.filter(port_kind="lake", coastal=True).exists()
+    assert not Place.objects.filter(port_kind="river", elevation_m__gt=600).exists()
 
 
 def test_no_listed_partnership_lies_in_one_country() -> None:
@@ -218,8 +240,8 @@ def _is_dry_land(place: Place) -> bool:
 # What no place can say of which the fact holds: a second opinion, not read from the generator's
 # table.
 _CONTRADICTIONS: dict[tuple[str, str], Callable[[Place], bool]] = {
-    ("topics", "port_logistics"): lambda p: not p.seaport or (p.elevation_m or 0) > 400,
-    ("institutions", "port_authority"): lambda p: not p.seaport or (p.elevation_m or 0) > 400,
+    ("topics", "port_logistics"): lambda p: p.port in (None, "none"),
+    ("institutions", "port_authority"): lambda p: p.port in (None, "none"),
     ("topics", "coastal_management"): _is_dry_land,
     ("topics", "fisheries_aquaculture"): _is_dry_land,
     ("sectors", "fisheries"): _is_dry_land,

@@ -63,7 +63,7 @@ _VALUES: Mapping[str, tuple[object, ...]] = {
     "utc_offset_hours": (None, *_ZONES),
     "climate": (None, "Cfa", "Cfb", "Csa", "BSk"),
     "coastal": (None, True, False),
-    "seaport": (None, True, False),
+    "port": (None, True, False),
     "air_destinations": (None, 0, 19, 20, 90),
     "universities": (None, 0, 2, 3, 9),
     "median_age": (None, 36.0, 37.5, 39.0),
@@ -141,6 +141,9 @@ def _facts(record: ProfileRecord) -> PublicFacts:
                 name: ("no", "partly", "yes")[round(degree * 2)]
                 for name, degree in record.readiness.items()
             },
+            "port": {None: None, True: ("sea", "lake", "river")[record.id % 3], False: "none"}[
+                record.port
+            ],
             "climate": (record.climate or "")[:2],
             "story": record.story or "",
             "timezone": "" if record.utc_offset_hours is None else _ZONES[record.utc_offset_hours],
@@ -220,7 +223,10 @@ TRUE: dict[str, Check] = {
     "themes": _both("themes"),
     "institutions": _both("institutions"),
     "universities": lambda me, them, _: min(me.universities or 0, them.universities or 0) >= 3,
-    "seaport": lambda me, them, _: bool(me.seaport and them.seaport),
+    **dict.fromkeys(
+        ("sea_port", "lake_port", "river_port", "port"),
+        lambda me, them, _: bool(me.port and them.port),
+    ),
     "air_links": lambda me, them, _: (
         min(me.air_destinations or 0, them.air_destinations or 0) >= 20
     ),

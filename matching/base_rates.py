@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,11 +30,13 @@ from matching.facets import FACETS
 from matching.facets.part import EncodedPart, Part, Side
 from matching.facets.ties import other
 from matching.features import FeatureBuilder, FeatureMatrix
+from matching.topk.threads import single_blas_thread
 from matching.types import BoolArray, IntArray, ProfileRecord, Snapshot, UnseenValueError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 SAMPLE = 512  # counterparts of which the quantiles of many-valued parts are taken
@@ -50,6 +52,7 @@ FEW = 32  # candidates in the sample; with fewer, the whole sample says how far 
 _QUARTER = 0.25
 _QUANTUM = 2.0**-20  # rates are multiples of it, so that sums in another order give the same rates
 _CHUNK = 4_096  # choosers at once
+_HASHED = 512  # rows hashed at once: they fit in the cache
 _FEASIBILITY = frozenset(facet.name for facet in FACETS if facet.feasibility)
 
 
@@ -74,13 +77,6 @@ class Rates:
     def rows(self, at: IntArray) -> Rates:
         """Some of the choosers."""
         return Rates(self.scale[at], self.offset[at], self.missing[at])
-
-
-def as_told(record: ProfileRecord) -> ProfileRecord:
-    """The record without the wishes that nobody else ever reads: the countries it excludes."""
-    if not record.sought.excluded_countries:
-        return record
-    return replace(record, sought=replace(record.sought, excluded_countries=frozenset()))
 
 
 class BaseRates:
@@ -145,7 +141,7 @@ class BaseRates:
         return self._wishes.allowed(record, side)
 
     def candidate_groups(self, records: Sequence[ProfileRecord], side: Side) -> Groups:
-        """``candidates`` of many choosers: those with equal wishes are one group."""
+        """``candidates`` of many choosers: those with equal ones are one group."""
         return self._wishes.groups(records, side)
 
     def counterparts(self, side: Side) -> tuple[EncodedPart, ...]:
@@ -176,8 +172,9 @@ class BaseRates:
             seekers, counterparts = self._in_one_layout(records, side, counterparts)
         choosers = len(self.snapshot.left if side == "left" else self.snapshot.right)
         sample = counterparts.sample(SAMPLE if choosers <= _MANY else SMALL_SAMPLE)
-        groups = self._wishes.groups([as_told(record) for record in records], side)
-        return _Computation(self.parts, counterparts.parts, sample, groups, seekers).rates()
+        groups = self._wishes.groups(records, side, told=True)
+        with single_blas_thread():  # products are small: a second thread would mostly wait
+            return _Computation(self.parts, counterparts.parts, sample, groups, seekers).rates()
 
     def _in_one_layout(
         self, records: Sequence[ProfileRecord], side: Side, counterparts: _Counterparts
@@ -221,7 +218,7 @@ class _Counterparts:
 
 
 class _Computation:
-    """The rates of a batch of choosers. Choosers with equal wishes are one group."""
+    """The rates of a batch of choosers. Those with equal candidates are one group."""
 
     def __init__(
         self,
@@ -235,7 +232,7 @@ class _Computation:
         self.group, self.count = groups.of_chooser, len(groups.of_chooser)
         # Sums over candidates go by the cells of counterparts that no wish tells apart
         self.allowed = groups.allowed.astype(np.float64)
-        cell = groups.cell
+        self.cell = cell = groups.cell
         self.cells: csr_array = scipy.sparse.csr_array(
             (np.ones(len(cell)), (cell, np.arange(len(cell)))),
             shape=(self.allowed.shape[1], len(cell)),
@@ -246,73 +243,73 @@ class _Computation:
         shape = (self.count, len(self.parts))
         found = Rates(np.zeros(shape), np.zeros(shape), np.zeros(shape))
         for number, part in enumerate(self.parts):
-            scale, offset, missing = self._of_part(part, number)
-            found.scale[:, number] = scale
-            found.offset[:, number] = offset
-            found.missing[:, number] = missing
+            offers = self.counterparts[number].offers
+            offering = np.bincount(self.cell, weights=offers, minlength=self.allowed.shape[1])
+            known = self.allowed @ offering  # (groups,)
+            choosers = np.flatnonzero(self.seekers[number].seeks & (known > 0)[self.group])
+            if len(choosers):
+                scale, offset, missing = self._of_part(part, number, choosers, known)
+                found.scale[choosers, number] = scale
+                found.offset[choosers, number] = offset
+                found.missing[choosers, number] = missing
         for values in (found.scale, found.offset, found.missing):
-            np.round(values / _QUANTUM, out=values)
+            values /= _QUANTUM
+            np.round(values, out=values)
             values *= _QUANTUM
         return found
 
-    def _of_part(self, part: Part, number: int) -> tuple[Float64, Float64, Float64]:
-        seeker, offered = self.seekers[number], self.counterparts[number]
-        nothing = np.zeros(self.count), np.zeros(self.count), np.zeros(self.count)
-        if not (offered.offers.any() and seeker.seeks.any()):
-            return nothing
-        known = self.allowed @ (self.cells @ offered.offers.astype(np.float64))  # (groups,)
+    def _of_part(
+        self, part: Part, number: int, choosers: IntArray, known: Float64
+    ) -> tuple[Float64 | float, Float64, Float64 | float]:
+        """(c,) each, of those choosers who have the data: scale, offset, missing."""
+        seeker, group = self.seekers[number].seeker[choosers], self.group[choosers]
         summary = self._by_values if part.few_values else self._by_sample
-        best, top, quarter = summary(part, number, known)
-        known = known[self.group]
-        some = (known > 0) & seeker.seeks
+        best, top, quarter = summary(part, number, seeker, group)
         if part.facet in _FEASIBILITY:
-            missing = quarter - best if part.stated else 0.0
-            return some * 1.0, np.where(some, -best, 0.0), np.where(some, missing, 0.0)
-        typical = self._means(number, known)
+            return 1.0, -best, quarter - best if part.stated else 0.0
+        typical = self._means(number, seeker, group) / (known[group] + BROUGHT_NOTHING)
         reach = np.maximum(np.maximum(top - typical, (best - typical) / 2), LEAST_REACH)
-        missing = (quarter - typical) / reach if part.stated else 0.0
-        return (
-            np.where(some, 1 / reach, 0.0),
-            np.where(some, -typical / reach, 0.0),
-            np.where(some, missing, 0.0),
-        )
+        return 1 / reach, -typical / reach, (quarter - typical) / reach if part.stated else 0.0
 
-    def _means(self, number: int, known: Float64) -> Float64:
-        """(n,) τ: a mean of dot products is a dot product with the mean row."""
-        seeker, offered = self.seekers[number].seeker, self.counterparts[number].offered
-        sums = self.allowed @ (self.cells @ offered.astype(np.float64))  # (groups, depth)
-        means = np.empty(self.count)
-        for at in range(0, self.count, _CHUNK):
+    def _means(self, number: int, seeker: Float32, group: IntArray) -> Float64:
+        """(c,) sums over the candidates: a sum of dot products is a dot product with the sum."""
+        offered = self.counterparts[number].offered.astype(np.float64)
+        sums = self.allowed @ (self.cells @ offered)  # (groups, depth)
+        found = np.empty(len(seeker))
+        for at in range(0, len(seeker), _CHUNK):
             part = slice(at, at + _CHUNK)
-            np.vecdot(seeker[part].astype(np.float64), sums[self.group[part]], out=means[part])
-        return means / (known + BROUGHT_NOTHING)
+            of_each = sums[group[part]] if len(sums) > 1 else sums
+            np.vecdot(seeker[part].astype(np.float64), of_each, out=found[part])
+        return found
 
     def _by_sample(
-        self, part: Part, number: int, known: Float64
+        self, part: Part, number: int, seeker: Float32, group: IntArray
     ) -> tuple[Float64, Float64, Float64]:
-        """(n,) each: the best similarity, the mean of the best few, the lower quartile."""
+        """(c,) each: the best similarity, the mean of the best few, the lower quartile."""
         encoded = self.counterparts[number]
-        has = encoded.offers[self.sample]
-        columns = np.flatnonzero(has)
+        columns = np.flatnonzero(encoded.offers[self.sample])
         offered = encoded.offered[self.sample[columns]].T.astype(np.float64)
         mask = self.sampled[:, columns]
         if len(self.sample) < self.cells.shape[1]:
             mask[mask.sum(axis=1) < FEW] = True  # too few of them are in the sample
         counts = mask.sum(axis=1)
-        best, top, quarter = np.zeros((3, self.count))
+        best, top, quarter = np.zeros((3, len(seeker)))
         if not len(columns):
             return best, top, quarter
         everybody = bool(mask.all())
-        for at in range(0, self.count, _CHUNK):
+        products = np.empty((min(_CHUNK, len(seeker)), len(columns)))
+        similarities = np.empty(products.shape, dtype=np.float32)
+        for at in range(0, len(seeker), _CHUNK):
             rows = slice(at, at + _CHUNK)
+            mine, of_group = seeker[rows].astype(np.float64), group[rows]
+            values = similarities[: len(mine)]
             # In float64 first: float32 sums would differ by who else is in the batch
-            values = (self.seekers[number].seeker[rows] @ offered).astype(np.float32)
-            group = self.group[rows]
+            values[...] = np.matmul(mine, offered, out=products[: len(mine)])
             if not everybody:
-                values[~mask[group]] = -1.0
+                values[~mask[of_group]] = -1.0
             if part.stated:
                 values.sort(axis=1)
-                lower = len(columns) - counts[group] + _place(_QUARTER, counts[group])
+                lower = len(columns) - counts[of_group] + _place(_QUARTER, counts[of_group])
                 lower = np.minimum(lower, len(columns) - 1)
                 quarter[rows] = np.take_along_axis(values, lower[:, None], axis=1)[:, 0]
             most = _place(BEST, np.array([len(columns)]))[0] + 1
@@ -320,14 +317,14 @@ class _Computation:
                 values.partition(len(columns) - most, axis=1)
             tail = np.sort(values[:, len(columns) - most :], axis=1)[:, ::-1].astype(np.float64)
             best[rows] = tail[:, 0]
-            wanted = _place(BEST, counts[group])
+            wanted = _place(BEST, counts[of_group])
             top[rows] = np.take_along_axis(np.cumsum(tail, axis=1), wanted[:, None], axis=1)[
                 :, 0
             ] / (wanted + 1)
         return best, top, quarter
 
     def _by_values(
-        self, part: Part, number: int, known: Float64
+        self, part: Part, number: int, seeker: Float32, group: IntArray
     ) -> tuple[Float64, Float64, Float64]:
         """The same over all candidates: the part has few distinct rows, which can be counted."""
         encoded = self.counterparts[number]
@@ -335,23 +332,23 @@ class _Computation:
         _, first, value_of = np.unique(
             row_hashes(encoded.offered[present]), return_index=True, return_inverse=True
         )
-        holding = scipy.sparse.csr_array(
-            (np.ones(len(present)), (present, value_of)), shape=(len(encoded.offers), len(first))
+        shape = self.allowed.shape[1], len(first)
+        holding = np.bincount(
+            self.cell[present] * len(first) + value_of, minlength=shape[0] * shape[1]
         )
-        counts = self.allowed @ (self.cells @ holding).toarray()  # (groups, values)
+        counts = self.allowed @ holding.reshape(shape).astype(np.float64)  # (groups, values)
         offered = encoded.offered[present[first]].T.astype(np.float64)
-        seeker = self.seekers[number].seeker
         _, one, kind = np.unique(row_hashes(seeker), return_index=True, return_inverse=True)
         values = seeker[one] @ offered  # (kinds of choosers, values)
         order = np.argsort(-values, axis=1, kind="stable")
         values = np.take_along_axis(values, order, axis=1)
-        alike = kind.ravel() * len(counts) + self.group
+        alike = kind.ravel() * len(counts) + group
         alike, back = np.unique(alike, return_inverse=True)
-        kind, group = np.divmod(alike, len(counts))
+        kind, groups = np.divmod(alike, len(counts))
         found = np.zeros((3, len(alike)))
         for at in range(0, len(alike), _CHUNK):
             rows = slice(at, at + _CHUNK)
-            often = counts[group[rows][:, None], order[kind[rows]]]
+            often = counts[groups[rows][:, None], order[kind[rows]]]
             found[:, rows] = _weighted(values[kind[rows]], often)
         best, top, quarter = found[:, back.ravel()]
         return best, top, quarter
@@ -382,6 +379,11 @@ def _weighted(ranked: Float64, often: Float64) -> Float64:
 
 def row_hashes(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
     """(n,) 64-bit numbers, equal where rows are equal."""
-    words = np.ascontiguousarray(rows).view(np.uint32).astype(np.uint64)
     factors = np.random.default_rng(1).integers(1, 2**63, rows.shape[1], dtype=np.uint64) * 2 + 1
-    return np.asarray((words * factors).sum(axis=1, dtype=np.uint64))
+    hashes = np.empty(len(rows), dtype=np.uint64)
+    for at in range(0, len(rows), _HASHED):
+        part = slice(at, at + _HASHED)
+        words = np.ascontiguousarray(rows[part]).view(np.uint32).astype(np.uint64)
+        words *= factors
+        words.sum(axis=1, out=hashes[part])
+    return hashes

@@ -5,7 +5,8 @@ a pair on what is not known.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -314,7 +315,7 @@ def _within(rules: _Rules, mine: IntArray, others: _Rules, theirs: IntArray) -> 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Choosers with equal wishes, and counterparts that no wish of theirs tells apart."""
+    """Choosers with equal candidates, and counterparts that no wish of theirs tells apart."""
 
     of_chooser: IntArray  # (n,) group of each chooser
     allowed: BoolArray  # (groups, cells)
@@ -330,18 +331,19 @@ class OwnWishes:
     def __init__(self, snapshot: Snapshot) -> None:
         self._counterparts = {"left": _Seen.of(snapshot.right), "right": _Seen.of(snapshot.left)}
 
-    def groups(self, choosers: Sequence[ProfileRecord], side: str) -> Groups:
-        """Choosers of a side by their wishes. ``side`` is that of the choosers."""
+    def groups(self, choosers: Sequence[ProfileRecord], side: str, *, told: bool = False) -> Groups:
+        """Choosers of a side by their candidates. ``side`` is that of the choosers; ``told``: by
+        the wishes that others read (``as_told``) alone."""
         seen = self._counterparts[side]
         number: dict[object, int] = {}
         of_chooser = np.fromiter(
-            (number.setdefault(_own_wish(record), len(number)) for record in choosers),
+            (number.setdefault(_own_wish(record, told), len(number)) for record in choosers),
             np.int64,
             len(choosers),
         )
         first = np.full(len(number), -1)
         first[of_chooser[::-1]] = np.arange(len(choosers))[::-1]
-        wishes = [choosers[at] for at in first]
+        wishes = [as_told(choosers[at]) if told else choosers[at] for at in first]
         cell, kinds = seen.cells([record.sought for record in wishes])
         allowed = np.empty((len(wishes), len(kinds)), dtype=np.bool_)
         takes: dict[object, BoolArray] = {}
@@ -350,7 +352,9 @@ class OwnWishes:
             if key not in takes:
                 takes[key] = seen.places.accepted(record)[seen.place[kinds]]
             allowed[at] = takes[key] & seen.within(record.sought, kinds)
-        return Groups(of_chooser, allowed, cell)
+        # Other wishes often come to the same: that no country is one's own abroad
+        allowed, group = np.unique(allowed, axis=0, return_inverse=True)
+        return Groups(group.ravel()[of_chooser], allowed, cell)
 
     def allowed(self, record: ProfileRecord, side: str) -> BoolArray:
         """(counterparts,) bool: which are candidates of one chooser."""
@@ -369,12 +373,16 @@ class _Seen:
 
     @classmethod
     def of(cls, records: Sequence[ProfileRecord]) -> _Seen:
-        places, count = _places(records), len(records)
+        places: dict[Place, int] = {}
+        place = [
+            places.setdefault(its, len(places))
+            for its in map(attrgetter("country", "region"), records)
+        ]
         return cls(
             _Places(places),
-            np.fromiter((places[r.country, r.region] for r in records), np.int64, count),
-            _known((r.population for r in records), np.nan, count),
-            np.fromiter((r.has_us_sister for r in records), np.bool_, count),
+            np.array(place, dtype=np.int64),
+            _known(map(attrgetter("population"), records), np.nan, len(records)),
+            np.array(list(map(attrgetter("has_us_sister"), records)), dtype=np.bool_),
         )
 
     def cells(self, wishes: Sequence[Sought]) -> tuple[IntArray, IntArray]:
@@ -408,21 +416,28 @@ class _Seen:
         return fits
 
 
-def _place_wish(record: ProfileRecord) -> object:
+def as_told(record: ProfileRecord) -> ProfileRecord:
+    """The record without the wishes that nobody else ever reads: the countries it excludes."""
+    if not record.sought.excluded_countries:
+        return record
+    return replace(record, sought=replace(record.sought, excluded_countries=frozenset()))
+
+
+def _place_wish(record: ProfileRecord, told: bool = False) -> object:
     sought = record.sought
     return (
         record.country,
         sought.countries,
         sought.regions,
-        sought.excluded_countries,
+        None if told else sought.excluded_countries,
         _closed(record),
     )
 
 
-def _own_wish(record: ProfileRecord) -> object:
+def _own_wish(record: ProfileRecord, told: bool) -> object:
     sought = record.sought
     return (
-        _place_wish(record),
+        _place_wish(record, told),
         sought.population_min,
         sought.population_max,
         sought.not_with_us_sister,

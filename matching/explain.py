@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matching.base_rates import BaseRates, Rates, as_told
+from matching.base_rates import BaseRates, Rates
+from matching.candidates import as_told
 from matching.facets import FACETS
 from matching.facets.part import Part
 from matching.facets.ties import STRENGTH

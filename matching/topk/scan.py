@@ -139,22 +139,33 @@ def best_of_row(
 ) -> RowBest:
     """The exact k best of a row whose float32 scores lie within ``error`` of the truth.
 
-    Takes a few best, scores those in float64 that may be suggested, and widens until what is left
-    out cannot enter.
+    Takes many times k of the best, for many of them may not be suggested, scores those in float64
+    that may be and can be among the k best, and widens until what is left out cannot enter.
     """
-    wanted = 2 * k + 8
+    wanted = 8 * (k + 4)
+    special = _exception_cols(problem, row)
     while True:
         complete = wanted >= len(approximate)
         threshold = np.float32(0) if complete else _lower_bound(approximate, wanted)
         cols = np.flatnonzero(approximate >= threshold)
-        special = _exception_cols(problem, row)
-        cols = np.union1d(cols, special) if len(special) else cols
+        cols = np.setdiff1d(cols, special) if len(special) else cols
         cols = cols[suggestible(problem, row, cols)]
+        cols = cols[_among_best(approximate[cols], k, error)]
+        if len(special):
+            cols = np.union1d(cols, special[suggestible(problem, row, special)])
         values = score_pairs(problem, np.full(len(cols), row), cols, fusion)
         order = np.lexsort((problem.right_ids[cols], -values.score))[:k]
         if complete or (len(order) == k and values.score[order[-1]] >= threshold + error):
             return RowBest(cols[order], taken_values(values, order))
         wanted *= 4
+
+
+def _among_best(approximate: Float32Array, k: int, error: float) -> IntArray:
+    """Where the true scores may be among the k best, if they lie within ``error`` of these."""
+    if len(approximate) <= k:
+        return np.arange(len(approximate))
+    least = np.float64(np.partition(approximate, -k)[-k]) - 2 * error
+    return np.flatnonzero(approximate >= least)
 
 
 def _lower_bound(scores: Float32Array, wanted: int) -> np.float32:

@@ -170,7 +170,7 @@ def write_row(side: RankedSide, row: int, best: RowBest, view: PairProblem) -> N
         target[row, :count] = source
 
 
-ROWS_AT_ONCE = 2_048  # enough to keep numpy busy
+ROWS_AT_ONCE = 1_024  # enough to keep numpy busy, and little memory
 _DENSE = 16  # how many times more ids than there are communities may be looked up in a table
 
 

@@ -44,8 +44,8 @@ class Admission:
     def reachable(self) -> tuple[IntArray, IntArray]:
         """Available rows and columns that could reach the floor with a complete counterpart."""
         problem, forth, back = self.problem, self.problem.left_to_right, self.problem.right_to_left
-        rows = _could_reach(forth.presence_left, forth.presence_right, forth, self.floor)
-        cols = _could_reach(back.presence_right, back.presence_left, back, self.floor)
+        rows = could_reach(forth.presence_left, forth.presence_right, forth, self.floor)
+        cols = could_reach(back.presence_right, back.presence_left, back, self.floor)
         # These bring a coverage of their own
         rows[problem.exceptions.rows], cols[problem.exceptions.cols] = (True, True)
         return np.flatnonzero(rows & problem.eligibility.left_ok), np.flatnonzero(
@@ -64,7 +64,7 @@ class Admission:
             owners = back.presence_right[cols]
             weights = replace(back, total_weight=back.total_weight[cols])
             table = _reached(owners, self.row_kinds.presence, weights, self.floor)
-        possible = _could_reach(
+        possible = could_reach(
             forth.presence_left[rows],
             forth.presence_right[cols],
             replace(forth, total_weight=forth.total_weight[rows]),
@@ -170,7 +170,7 @@ def _reached(owners: FloatArray, others: FloatArray, factors: Factors, floor: fl
     return reached
 
 
-def _could_reach(
+def could_reach(
     owners: FloatArray, others: FloatArray, factors: Factors, floor: float
 ) -> BoolArray:
     """(owners,) bool: the coverage could reach the floor with one who has all that any has."""

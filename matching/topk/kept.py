@@ -18,11 +18,8 @@ Float32Array = npt.NDArray[np.float32]
 
 VALUES = ("scores", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage")
 
-_ROWS_AT_ONCE = (
-    8_192  # whose lists are looked through while they are in cache; a multiple of _TOGETHER
-)
 _PLACED = 1_024  # rows whose lists are rewritten while they are in cache
-_TOGETHER = 8  # booleans that are one word
+_PARTS = 32  # pieces of what is known of one counterpart, before they become one
 
 
 class KeptLists:
@@ -46,9 +43,11 @@ class KeptLists:
         # after. -inf: it holds every id.
         self._complete_score = np.empty(len(side.ids))
         self._complete_id = np.empty(len(side.ids), dtype=np.int64)
-        # The same score for comparisons; -1 for everyone
+        # The same score for comparisons; -1 for everyone, infinite for lists that nobody can enter
         self._least: Float32Array = np.empty(len(side.ids), dtype=np.float32)
-        self.note_ranked(np.arange(len(side.ids)))
+        self._open = np.ones(len(side.ids), dtype=np.bool_)
+        self._note_lists(np.arange(len(side.ids)))
+        self._holders = _Holders(self._at, len(counterpart_ids))
 
     @property
     def width(self) -> int:
@@ -84,6 +83,12 @@ class KeptLists:
 
     def note_ranked(self, rows: IntArray) -> None:
         """Registers lists that were ranked again: complete down to their last place."""
+        self._note_lists(rows)
+        for row in rows.tolist():
+            for position in self._at[row][self._at[row] >= 0].tolist():
+                self._holders.add(position, np.array([row]))
+
+    def _note_lists(self, rows: IntArray) -> None:
         ids = self.side.counterpart_ids[rows]
         full = ids[:, -1] >= 0
         self._complete_score[rows] = np.where(full, self.side.scores[rows, -1], -np.inf)
@@ -91,47 +96,35 @@ class KeptLists:
         self._at[rows] = positions_of(self._counterpart_ids, ids, self.counterpart_order)
         self._note_bounds(rows)
 
-    def _note_bounds(self, rows: IntArray) -> None:
-        self._least[rows] = np.maximum(self._complete_score[rows], -1.0)
+    def note_open(self, rows: IntArray, open_: BoolArray) -> None:
+        """Registers which lists somebody could enter by score and coverage."""
+        self._open[rows] = open_
+        self._note_bounds(rows)
 
-    def holding(self, position: int, threads: int = 1) -> tuple[IntArray, IntArray]:
+    def _note_bounds(self, rows: IntArray) -> None:
+        least = np.maximum(self._complete_score[rows], -1.0)
+        self._least[rows] = np.where(self._open[rows], least, np.inf)
+
+    def holding(self, position: int) -> tuple[IntArray, IntArray]:
         """Rows (ascending) whose lists hold the counterpart at a position, and its place."""
-        nowhere = np.full(len(self._at), -1, dtype=np.float32)
-        return self.concerned(position, nowhere, 0.0, threads)
+        rows = self._holders.possible(position)
+        at, places = np.nonzero(self._at[rows] == position)
+        self._holders.put(position, rows[at])
+        return rows[at], places
 
     def concerned(
-        self, position: int, scores: Float32Array, error: float, threads: int = 1
+        self, position: int, scores: Float32Array, error: float
     ) -> tuple[IntArray, IntArray]:
         """Rows (ascending) whose lists hold the counterpart at a position, or may have to
         take it by its scores, which lie within ``error`` of the truth; and its place in each,
         ``width`` where it has none. A score of -1 enters nowhere."""
-        starts = range(0, len(self._at), _ROWS_AT_ONCE)
+        holding, standing = self.holding(position)
         # 1e-7: _least is rounded
-        draw, wanted, margin = (
-            share_out(starts),
-            self._at.dtype.type(position),
-            np.float32(error + 1e-7),
-        )
-        parts: dict[int, tuple[IntArray, IntArray]] = {}
-
-        def work() -> None:
-            while (start := draw()) is not None:
-                part = slice(start, start + _ROWS_AT_ONCE)
-                holding, standing = np.divmod(
-                    _true_at((self._at[part] == wanted).ravel()), self.width
-                )
-                concerned = (scores[part] >= self._least[part] - margin) & (scores[part] >= 0)
-                concerned[holding] = True
-                rows = np.flatnonzero(concerned)
-                places = np.full(len(rows), self.width)
-                places[np.searchsorted(rows, holding)] = standing
-                parts[start] = rows + start, places
-
-        run_threads(work, min(threads, len(starts)) or 1)
-        none: IntArray = np.empty(0, dtype=np.int64)
-        rows, places = (
-            np.concatenate([none, *(parts[start][what] for start in starts)]) for what in (0, 1)
-        )
+        concerned = (scores >= self._least - np.float32(error + 1e-7)) & (scores >= 0)
+        concerned[holding] = True
+        rows = np.flatnonzero(concerned)
+        places = np.full(len(rows), self.width)
+        places[np.searchsorted(rows, holding)] = standing
         return rows, places
 
     def place(
@@ -161,6 +154,7 @@ class KeptLists:
                 new[part] = self._place(rows[part], places[part], position, theirs, allowed[part])
 
         run_threads(work, min(threads, len(starts)) or 1)
+        self._holders.add(position, rows[(new < self.width) & (places == self.width)])
         return new
 
     def _place(
@@ -247,12 +241,35 @@ class KeptLists:
         )
 
 
-def _true_at(flags: BoolArray) -> IntArray:
-    """Where few of many flags are true: looked up in words of eight first."""
-    whole = len(flags) // _TOGETHER * _TOGETHER
-    words = np.flatnonzero(flags[:whole].view(np.uint64) != 0)
-    near = (words[:, None] * _TOGETHER + np.arange(_TOGETHER)).ravel()
-    return np.concatenate((near[flags[near]], np.flatnonzero(flags[whole:]) + whole))
+class _Holders:
+    """For each counterpart the rows whose lists may hold it: all that do, and some that it has left
+    since."""
+
+    def __init__(self, at: npt.NDArray[Any], counterparts: int) -> None:
+        """``at`` (n, width): positions of the counterparts in each row's list, -1 for none."""
+        order = np.argsort(at, axis=None, kind="stable")
+        self._rows = (order // at.shape[1]).astype(np.int32)
+        self._starts = np.searchsorted(at.reshape(-1)[order], np.arange(counterparts + 1))
+        self._since: dict[int, list[IntArray]] = {}  # what stands in place of these
+
+    def possible(self, position: int) -> IntArray:
+        """Rows, ascending."""
+        return distinct(*self._parts(position))
+
+    def put(self, position: int, rows: IntArray) -> None:
+        """These rows, ascending, hold it, and no others."""
+        self._since[position] = [rows]
+
+    def add(self, position: int, rows: IntArray) -> None:
+        """These rows may hold it, too."""
+        parts = [*self._parts(position), rows]
+        self._since[position] = parts if len(parts) <= _PARTS else [distinct(*parts)]
+
+    def _parts(self, position: int) -> list[IntArray]:
+        if position in self._since:
+            return self._since[position]
+        start, stop = self._starts[position : position + 2]
+        return [self._rows[start:stop].astype(np.int64)]
 
 
 def _seen_from_the_other_side(values: PairScores) -> tuple[npt.NDArray[np.float64], ...]:

@@ -31,6 +31,7 @@ Int32Array = npt.NDArray[np.int32]
 _SUMMED_AT_ONCE = 256  # pairs whose dense rows are taken at once: they fit in the cache
 _ROWS = 128  # rows of a table taken at once …
 _FEW_ROWS = 64  # … where each of them is sparse
+_OF_ROW = 512  # columns whose factors are taken at once for one row
 _GATHERED = 512  # rows looked through at once for what is not zero
 
 
@@ -138,16 +139,16 @@ def _sums(
     return sums
 
 
-def gains_of_row(row: FloatArray, columns: FloatArray, cols: IntArray) -> Float64Array:
-    """(c,) of one row (depth,) with some columns, whose factors are (depth, n)."""
-    found, products, taken = (
-        np.zeros(len(cols)),
-        np.empty(len(cols)),
-        np.empty(len(cols), dtype=columns.dtype),
+def gains_of_row(row: FloatArray, right: FloatArray, cols: IntArray) -> Float64Array:
+    """(c,) of one row (depth,) with some columns, whose factors are (n, depth)."""
+    has = np.flatnonzero(row)
+    ones = scipy.sparse.csr_array(
+        (row[has].astype(np.float64), np.arange(len(has)), [0, len(has)]), shape=(1, len(has))
     )
-    for at in np.flatnonzero(row).tolist():
-        columns[at].take(cols, out=taken, mode="clip")
-        found += np.multiply(taken, row[at], out=products, dtype=np.float64)
+    found = np.empty(len(cols))
+    for at in range(0, len(cols), _OF_ROW):
+        theirs = right.take(cols[at : at + _OF_ROW], axis=0).take(has, axis=1)
+        found[at : at + _OF_ROW] = ones @ np.ascontiguousarray(theirs.T, dtype=np.float64)
     return found
 
 

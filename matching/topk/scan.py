@@ -26,8 +26,6 @@ _CHUNK = 8_192  # columns whose scores are finished while they are in cache
 # Columns over which a single row's gains are added up: long enough to be read as fast as
 # memory allows
 _WIDE = 131_072
-# Pairs of a row scored exactly at once: what they have in one dimension fits in the cache
-_FINISHED = 4_096
 
 
 class ColumnMajor:
@@ -92,38 +90,13 @@ def _summed(row: FloatArray, columns: FloatArray, part: slice, intercept: float)
     return sums
 
 
-def score_row(
-    problem: PairProblem,
-    row: int,
-    cols: IntArray,
-    fusion: str,
-    columns: ColumnMajor,
-    threads: int = 1,
-) -> PairScores:
-    """Exact values of one row with the problem's columns (c,), as ``score_pairs``."""
-    starts = range(0, max(1, len(cols)), _FINISHED)
-    draw, parts = share_out(starts), {}
+def score_row(problem: PairProblem, row: int, cols: IntArray, fusion: str) -> PairScores:
+    """Exact values of one row with some columns (c,), as ``score_pairs``."""
     forth, back = (
-        problem.left_to_right.gain_left[row],
-        problem.right_to_left.gain_left[row],
+        gains_of_row(factors.gain_left[row], factors.gain_right, cols)
+        for factors in (problem.left_to_right, problem.right_to_left)
     )
-
-    def work() -> None:
-        while (start := draw()) is not None:
-            part = cols[start : start + _FINISHED]
-            found = (
-                gains_of_row(forth, columns.forth, part),
-                gains_of_row(back, columns.back, part),
-            )
-            parts[start] = scored(problem, np.array([row]), part, *found, fusion)
-
-    run_threads(work, min(threads, len(starts)))
-    if len(starts) == 1:
-        return parts[0]
-    fields = ("score", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage")
-    return PairScores(
-        *(np.concatenate([getattr(parts[start], field) for start in starts]) for field in fields)
-    )
+    return scored(problem, np.array([row]), cols, forth, back, fusion)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from matching.topk.admission import could_reach
 from matching.topk.checks import check_changed, transposed
 from matching.topk.kept import KeptLists, copied, distinct
 from matching.topk.lists import positions_of, write_row
+from matching.topk.pairs import COVERAGE_TOLERANCE
 from matching.topk.rounding import Magnitudes, errors_of, magnitudes
 from matching.topk.scan import (
     ColumnMajor,
@@ -70,8 +72,11 @@ class RankingIndex:
         self._left = KeptLists(ranking.left, problem.right_ids, self.k)
         self._right = KeptLists(ranking.right, problem.left_ids, self.k)
         self._sizes = _magnitudes(problem)
+        # Of both sides the most that any counterpart has of each part
+        self._most = [np.empty(0, dtype=np.float32)] * 2
         with single_blas_thread():  # looks for BLAS, too, which the first update need not wait for
             self._columns = ColumnMajor(problem), ColumnMajor(transposed(problem))
+        self._note_open(problem, transposed(problem))
 
     @property
     def ranking(self) -> Ranking:
@@ -162,10 +167,37 @@ class RankingIndex:
             if same_columns:
                 self._columns[0].renew(problem, right)
                 self._columns[1].renew(back, left)
+                self._note_open(problem, back, (left, right))
                 return
         else:
             self._left, self._right = self._left.realigned(problem), self._right.realigned(back)
         self._columns = ColumnMajor(problem), ColumnMajor(back)
+        self._note_open(problem, back)
+
+    def _note_open(
+        self,
+        problem: PairProblem,
+        back: PairProblem,
+        changed: tuple[IntArray, IntArray] | None = None,
+    ) -> None:
+        """Registers whose lists somebody could enter: who knows too little to reach the coverage
+        floor even with one who has all that anybody has is suggested to nobody. ``changed``: left
+        and right communities that changed since the last time."""
+        sides = (self._left, problem.left_to_right), (self._right, back.left_to_right)
+        for at, (lists, factors) in enumerate(sides):
+            rows, others = (
+                (slice(None), slice(None)) if changed is None else (changed[at], changed[1 - at])
+            )
+            most = factors.presence_right[others].max(axis=0, initial=0.0)
+            if changed is not None:
+                most = np.maximum(most, self._most[at])
+                rows = slice(None) if (most > self._most[at]).any() else rows
+            self._most[at] = most
+            rows = np.arange(len(lists.side.ids))[rows]
+            weights = replace(factors, total_weight=factors.total_weight[rows])
+            floor = problem.coverage_floor - COVERAGE_TOLERANCE
+            open_ = could_reach(factors.presence_left[rows], most[None], weights, floor)
+            lists.note_open(rows, open_)
 
 
 def update(
@@ -299,7 +331,7 @@ class _Turn:
         self, row: int, scores: Float32Array, changed_others: IntArray, threads: int
     ) -> IntArray:
         """Places one row in others' lists; returns lists whose k best changed."""
-        cols, places = self.others.concerned(row, scores, self.error, threads)
+        cols, places = self.others.concerned(row, scores, self.error)
         first, last = np.searchsorted(self.view.exceptions.rows, [row, row + 1])
         if first < last:
             special = np.setdiff1d(self.view.exceptions.cols[first:last], cols)
@@ -314,7 +346,7 @@ class _Turn:
         allowed = suggestible(self.view, row, cols)
         kept = np.flatnonzero(allowed | (places < self.others.width))
         cols, places, allowed = cols[kept], places[kept], allowed[kept]
-        values = score_row(self.view, row, cols, self.fusion, self.columns, threads)
+        values = score_row(self.view, row, cols, self.fusion)
         new = self.others.place(cols, places, row, values, allowed, threads)
         # What moves among the reserve alone shows nowhere
         return cols[np.minimum(places, new) < self.others.k]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching.topk import RankingIndex, kept, scan, top_k, update
+from matching.topk import RankingIndex, kept, pairs, scan, top_k, update
 from matching.types import Factors, PairExceptions, PairProblem
 from tests.division import at_length
 from tests.matching.problems import TableEligibility, assert_exact, random_problem
@@ -161,10 +161,10 @@ def test_a_sequence_of_updates_equals_a_fresh_ranking(
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work is cut into pieces so small that a tiny problem has many of them."""
     for module, name, size in (
-        (kept, "_ROWS_AT_ONCE", 8),
+        (kept, "_PARTS", 2),
         (kept, "_PLACED", 3),
         (scan, "_CHUNK", 5),
-        (scan, "_FINISHED", 4),
+        (pairs, "_OF_ROW", 4),
     ):
         monkeypatch.setattr(module, name, size)
 

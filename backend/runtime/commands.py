@@ -26,6 +26,7 @@ _WITHOUT_SERVERS = {
     "collectstatic",
     "spectacular",
     "translations",
+    "evaluate",
 }
 _STARTING_SECONDS = 90
 

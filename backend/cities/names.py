@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 NAME_SEPARATOR = "|"  # between the names of one place in its search text
 LONGEST_NAME = 200  # letters of a folded name, as PlaceName keeps it
@@ -168,3 +169,109 @@ def edit_distances(typed: str, name: str) -> tuple[int, int]:
             row.append(cost)
         two_above, above = above, row
     return above[-1], min(above)
+
+
+# In which language a place's own name is: by its letters, its country and its region.
+
+
+# First word of the letters' names in Unicode → the languages written in them. What is not here is
+# written in Latin letters.
+_WRITTEN_IN: Mapping[str, tuple[str, ...]] = {
+    "ARABIC": ("ar", "fa", "ps", "ur", "ckb", "sd", "ug"),
+    "ARMENIAN": ("hy",),
+    "BENGALI": ("bn", "as"),
+    "CJK": ("zh", "ja"),
+    "CYRILLIC": ("be", "bg", "kk", "ky", "mk", "mn", "ru", "sr", "tg", "uk"),
+    "DEVANAGARI": ("hi", "mr", "ne"),
+    "ETHIOPIC": ("am", "ti"),
+    "GEORGIAN": ("ka",),
+    "GREEK": ("el",),
+    "GUJARATI": ("gu",),
+    "GURMUKHI": ("pa",),
+    "HANGUL": ("ko",),
+    "HEBREW": ("he",),
+    "HIRAGANA": ("ja",),
+    "KANNADA": ("kn",),
+    "KATAKANA": ("ja",),
+    "KHMER": ("km",),
+    "LAO": ("lo",),
+    "MALAYALAM": ("ml",),
+    "MYANMAR": ("my",),
+    "ORIYA": ("or",),
+    "SINHALA": ("si",),
+    "TAMIL": ("ta",),
+    "TELUGU": ("te",),
+    "THAANA": ("dv",),
+    "THAI": ("th",),
+    "TIBETAN": ("dz", "bo"),
+}
+_NOT_LATIN = frozenset(language for languages in _WRITTEN_IN.values() for language in languages)
+# Where several official languages share their letters: the one in which most places are named,
+_FIRST_LANGUAGE: Mapping[str, str] = dict(
+    pair.split(":")
+    for pair in [
+        "AF:fa",
+        "AR:es",
+        "BA:bs",
+        "BE:nl",
+        "BI:rn",
+        "BO:es",
+        "BY:be",
+        "CA:en",
+        "CH:de",
+        "CY:el",
+        "GQ:es",
+        "HK:zh-Hant",
+        "KG:ky",
+        "KZ:kk",
+        "LU:lb",
+        "MG:mg",
+        "NA:en",
+        "PE:es",
+        "PY:es",
+        "RW:rw",
+        "TJ:tg",
+        "TW:zh-Hant",
+        "VA:it",
+        "ZA:en",
+        "ZW:en",
+    ]
+)
+# and regions that differ, by the gazetteer's names of them.
+_REGION_LANGUAGE: Mapping[tuple[str, str], str] = {
+    ("CA", "Quebec"): "fr",
+    ("CH", "Ticino"): "it",
+    ("ET", "Tigray"): "ti",
+    **dict.fromkeys(product(["BE"], ["Wallonia", "Brussels Capital"]), "fr"),
+    **dict.fromkeys(
+        product(["CH"], ["Geneva", "Vaud", "Neuchâtel", "Jura", "Fribourg", "Valais"]), "fr"
+    ),
+    **dict.fromkeys(product(["LK"], ["Northern Province", "Eastern Province"]), "ta"),
+    **dict.fromkeys(product(["IN"], ["Maharashtra", "Goa"]), "mr"),
+    **dict.fromkeys(product(["IN"], ["West Bengal", "Tripura"]), "bn"),
+    ("IN", "Assam"): "as",
+}
+
+
+def name_language(name: str, country: str, region: str, languages: Sequence[str]) -> str:
+    """The language of a place's own name: what its letters allow, of the region's and the country's
+    official languages. Empty where that leaves none.
+
+    ("لاہور" in Pakistan → ur, "Ville de Montréal" in Quebec → fr, "Mumbai" → en)
+
+    Args:
+        region: the gazetteer's name of the first-level division.
+        languages: official ones of the country.
+    """
+    letters = (unicodedata.name(letter, "").split(" ")[0] for letter in name if letter.isalpha())
+    script = next(letters, "LATIN")
+    written = _WRITTEN_IN.get(script, ())
+    likely = (_REGION_LANGUAGE.get((country, region)), _FIRST_LANGUAGE.get(country), *languages)
+    for language in likely:
+        if language and (
+            language.split("-")[0] in written
+            if script != "LATIN"
+            else language.split("-")[0] not in _NOT_LATIN
+        ):
+            return language
+    return written[0] if len(written) == 1 else ""

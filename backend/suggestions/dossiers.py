@@ -24,6 +24,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from backend.cities.models import Community
+from backend.cities.names import name_language
 from backend.cities.permissions import Reader
 from backend.cities.profile_schema import FORMS, document_value
 from backend.cities.vocabularies import label
@@ -92,12 +93,12 @@ def _document(community: Community) -> Mapping[str, Any]:
 
 def _local_name(community: Community) -> LocalName | None:
     name = document_value(_document(community), "identity", "local_name") or community.local_name
-    languages = community.country.languages
-    return (
-        LocalName(name, languages[0] if languages else "")
-        if name and name != community.name
-        else None
+    if not name or name == community.name:
+        return None
+    language = name_language(
+        name, community.country_id, community.admin1, community.country.languages
     )
+    return LocalName(name, language)
 
 
 @cache

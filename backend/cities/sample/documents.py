@@ -24,32 +24,6 @@ from backend.cities.sample.traits import (
 )
 
 SMALL = 10_000
-_LOCAL_ENDINGS: Mapping[str, tuple[str, ...]] = {
-    "JP": ("市", "町", "村", "区"),
-    "KR": ("시", "군", "구"),
-}
-
-
-def local_name(facts: PlaceFacts) -> str:
-    """The name in its own script where an alternate name is surely that, else empty."""
-    endings = _LOCAL_ENDINGS.get(facts.country)
-    if endings:
-        return next(
-            (
-                name
-                for name in facts.alternate_names
-                if name.endswith(endings) and not name[0].isascii()
-            ),
-            "",
-        )
-    if "ar" in facts.languages:
-        return next((name for name in facts.alternate_names if _is_arabic(name)), "")
-    return ""
-
-
-def _is_arabic(name: str) -> bool:
-    """Arabic letters only, without those that only Persian, Urdu or Kurdish use."""
-    return bool(name) and all("\u0621" <= letter <= "\u064a" or letter == " " for letter in name)
 
 
 # Profile documents for real places: drawn with a seed, following the facts, as incomplete as
@@ -148,7 +122,7 @@ def _document(facts: PlaceFacts, seed: int, nameable: Sequence[int]) -> Document
     filled = {name for name, chance in _FILLED.items() if rng.random() < chance}
     document: Document = {
         "identity": {
-            "local_name": local_name(facts),
+            "local_name": facts.local_name,
             "website": website_of(facts) if "website" in filled else "",
         },
         "authority": _authority(facts, rng),
@@ -316,7 +290,7 @@ def _story(facts: PlaceFacts, said: Document, seed: int) -> dict[str, str]:
     answers = {name: [*(document_value(said, *where) or ())] for name, where in fields.items()}
     known = {*traits_of(facts), *_writers(said)}
     return tell_story(
-        Told(facts, local_name(facts), answers, known), rng, with_english=rng.random() < 0.6
+        Told(facts, facts.local_name, answers, known), rng, with_english=rng.random() < 0.6
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from django.db.models import Q
 
 from backend.cities.models import Country, ListedPartnership, Place
+from backend.cities.names import name_language
 from backend.cities.reference import read_csv
 
 
@@ -52,8 +53,12 @@ class PlaceFacts:
     seat_level: int | None = None
     income_band: int | None = None
     languages: tuple[str, ...] = ()
-    alternate_names: tuple[str, ...] = ()
+    local_name: str = ""  # in the place's own language, where it differs
     partners: tuple[Partner, ...] = ()
+
+    @property
+    def local_language(self) -> str:
+        return name_language(self.local_name, self.country, self.admin1, self.languages)
 
 
 def place_facts(place_ids: Sequence[int]) -> list[PlaceFacts]:
@@ -62,10 +67,23 @@ def place_facts(place_ids: Sequence[int]) -> list[PlaceFacts]:
     """
     places = Place.objects.select_related("country").in_bulk(place_ids)
     partners = listed_partners_of(place_ids)
-    return [_facts(places[place_id], partners[place_id]) for place_id in place_ids]
+    names = local_names(place_ids)
+    return [
+        _facts(places[place_id], partners[place_id], names.get(place_id, ""))
+        for place_id in place_ids
+    ]
 
 
-def _facts(place: Place, partners: Sequence[Partner]) -> PlaceFacts:
+def local_names(place_ids: Iterable[int]) -> Mapping[int, str]:
+    """What places are called in their own language and script, where that is known and not the
+    gazetteer's name.
+    """
+    wanted = {str(place_id) for place_id in place_ids}
+    rows = read_csv("local_names.csv.gz")
+    return {int(place_id): name for place_id, name in rows if place_id in wanted}
+
+
+def _facts(place: Place, partners: Sequence[Partner], local_name: str) -> PlaceFacts:
     return PlaceFacts(
         key=str(place.pk),
         place_id=place.pk,
@@ -88,7 +106,7 @@ def _facts(place: Place, partners: Sequence[Partner]) -> PlaceFacts:
         seat_level=place.seat_level,
         income_band=place.country.income_band,
         languages=tuple(place.country.languages),
-        alternate_names=tuple(place.alternate_names),
+        local_name=local_name,
         partners=tuple(partners),
     )
 

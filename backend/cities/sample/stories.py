@@ -139,7 +139,8 @@ class _Teller:
         self.words, self.language = grammar()[language], language
         self.known, self.rng = known, rng
         self.facts, self.named = told.facts, named
-        own_name = told.local_name if self.words["own_script"] else ""
+        is_own = self.words["own_script"] and told.facts.local_language == language
+        own_name = told.local_name if is_own else ""
         self.name = own_name or self.words["names"].get(told.facts.name) or told.facts.name
         self.used: set[str] = set()
         self.has_named_the_place = False

@@ -27,7 +27,6 @@ from backend.cities.models import (
 from backend.cities.sample.documents import (
     Document,
     generate_documents,
-    local_name,
     website_of,
 )
 from backend.cities.sample.people import (
@@ -219,7 +218,7 @@ def _community(place: PlaceFacts) -> Community:
         kind=place.kind,
         place_id=place.place_id,
         name=place.name,
-        local_name=local_name(place),
+        local_name=place.local_name,
         website=website_of(place),
         country_id=place.country,
         admin1=place.admin1,

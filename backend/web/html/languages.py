@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from backend.accounts import services
 from backend.accounts.models import User
 from backend.cities.models import Community
+from backend.cities.names import name_language
 from backend.web.access import Level, open_to
 
 # Own, since CLDR counts Kurdish as Latin, which it is not in Iraq, and Django knows four of these.
@@ -29,12 +30,9 @@ def direction(language: str) -> str:
     return "rtl" if language.split("-")[0] in _RIGHT_TO_LEFT else "ltr"
 
 
-def local_language(community: Community) -> str:
-    """The language that the community's own name is most likely in: the first of its country's.
-    Empty where none is known.
-    """
-    languages = community.country.languages
-    return languages[0] if languages else ""
+def local_language(community: Community, name: str) -> str:
+    """The language that the community's own name is most likely in; empty where none is known."""
+    return name_language(name, community.country_id, community.admin1, community.country.languages)
 
 
 class LanguageMiddleware:

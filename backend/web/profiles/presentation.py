@@ -181,7 +181,7 @@ def local_name_of(community: Community, data: Mapping[str, Any] | None = None) -
         )
         or community.local_name
     )
-    return Text(name, local_language(community)) if name and name != community.name else None
+    return Text(name, local_language(community, name)) if name and name != community.name else None
 
 
 def by_weight(weights: Mapping[str, int] | None) -> list[str]:
@@ -316,7 +316,9 @@ def _language_of(document: Mapping[str, Any], community: Community, group: str, 
     languages = {
         ("story", "text"): document_value(document, "story", "language"),
         ("story", "english"): "en",
-        ("identity", "local_name"): local_language(community),
+        ("identity", "local_name"): local_language(
+            community, str(document_value(document, "identity", "local_name") or "")
+        ),
     }
     return str(languages.get((group, name)) or "")
 

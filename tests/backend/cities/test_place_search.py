@@ -1,5 +1,6 @@
 """The search for places by name: what it forgives, in which order it answers, and that its table of
-names follows the gazetteer. What countries and regions are called in the reader's language.
+names follows the gazetteer. What countries and regions are called in the reader's language, and
+which language a local name is in.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from backend.cities.names import (
     edit_distances,
     fold,
     fold_letters,
+    name_language,
     one_mistake_away,
 )
 from backend.cities.place_search import search_places
@@ -351,3 +353,34 @@ def test_countries_and_regions_are_named_in_the_readers_language(
 def test_a_region_is_found_by_its_name_in_other_languages(word: str) -> None:
     assert "Bavaria" in regions_named(fold(word))
     assert not regions_named("qqqq")
+
+
+@pytest.mark.parametrize(
+    ("name", "country", "region", "languages", "language"),
+    [
+        ("لاہور", "PK", "Punjab", "en ur", "ur"),
+        ("Ville de Montréal", "CA", "Quebec", "en fr", "fr"),
+        ("Toronto", "CA", "Ontario", "en fr", "en"),
+        ("Antwerpen", "BE", "Flanders", "de fr nl", "nl"),
+        ("Liège", "BE", "Wallonia", "de fr nl", "fr"),
+        ("Zürich", "CH", "Zurich", "fr de it rm", "de"),
+        ("Bellinzona", "CH", "Ticino", "fr de it rm", "it"),
+        ("मुंबई", "IN", "Maharashtra", "en hi ta", "mr"),
+        ("जयपुर", "IN", "Rajasthan", "en hi ta", "hi"),
+        ("ಬೆಂಗಳೂರು", "IN", "Karnataka", "en hi ta", "kn"),
+        ("কলকাতা", "IN", "West Bengal", "en hi ta", "bn"),
+        ("N'Djamena", "TD", "", "ar fr", "fr"),
+        ("Muqdisho", "SO", "", "ar so", "so"),
+        ("חיפה", "IL", "Haifa", "ar he", "he"),
+        ("神戸市", "JP", "Hyōgo", "ja", "ja"),
+        ("臺北市", "TW", "Taipei", "zh", "zh-Hant"),
+        ("Київ", "UA", "", "uk", "uk"),
+        ("東京", "DE", "", "de", ""),
+        ("1234", "DE", "", "de", "de"),
+        ("", "AQ", "", "", ""),
+    ],
+)
+def test_the_language_of_a_local_name_follows_its_letters_and_its_region(
+    name: str, country: str, region: str, languages: str, language: str
+) -> None:
+    assert name_language(name, country, region, languages.split()) == language

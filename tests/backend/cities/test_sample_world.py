@@ -33,12 +33,11 @@ from backend.cities.models import (
     Profile,
     ProfileVersion,
 )
-from backend.cities.names import plain, searched_name
+from backend.cities.names import name_language, plain, searched_name
 from backend.cities.place_search import search_places
 from backend.cities.profile_validation import check_document
 from backend.cities.reference import load_reference
 from backend.cities.sample import holds_sample_accounts
-from backend.cities.sample.documents import local_name
 from backend.cities.sample.people import ACTORS, password_file, sample_password
 from backend.cities.sample.places import (
     PlaceFacts,
@@ -121,17 +120,18 @@ def _region_fits(facts: PlaceFacts, known: dict[str, str]) -> bool:
 
 
 def _local_name_fits(facts: PlaceFacts, known: dict[str, str]) -> bool:
-    shown = local_name(facts) or facts.name
-    return shown in known["local_name"].split("|") or (
-        plain(shown) == plain(known["name"]) and not known["local_name"]
-    )
+    if not known["local_name"]:
+        return plain(facts.local_name or facts.name) == plain(known["name"])
+    shown = facts.local_name or facts.name
+    language = name_language(shown, facts.country, facts.admin1, facts.languages).split("-")[0]
+    return shown in known["local_name"].split("|") and language in known["language"].split("|")
 
 
 @pytest.mark.parametrize(
     ("column", "fits", "least_percent"),
     [
         ("region", _region_fits, 99),
-        ("local_name", _local_name_fits, 55),
+        ("local_name", _local_name_fits, 99),
         ("port", lambda facts, known: facts.port == known["port"], 97),
         ("on_coast", lambda facts, known: facts.coastal is (known["on_coast"] == "yes"), 97),
     ],

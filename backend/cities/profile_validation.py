@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from backend.cities.drafts import EMPTY, PROVENANCE, SOURCES
 from backend.cities.models import Community, Country
 from backend.cities.names import community_key, searched_name
+from backend.cities.partner_places import NO_PLACE, bare_name
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
 from backend.cities.vocabularies import Term, vocabulary
 from backend.common.bounds import valid_ids
@@ -229,18 +230,36 @@ def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
             _number(Field("year", "", "integer", minimum=1900, maximum=2100), entry["year"])
         if "form" in entry:
             _code(FORMS, entry["form"])
-        if "place_id" in entry and not valid_ids([entry["place_id"]]):
+        place = entry.get("place_id")
+        is_none_of_them = type(place) is int and place == NO_PLACE
+        if place is not None and not is_none_of_them and not valid_ids([place]):
             raise _Wrong(
                 _("No place of the gazetteer has the number %(number)s; leave it out.")
                 % {"number": entry["place_id"]}
             )
         _code(PARTNERSHIP_STATUS, entry.get("status", "unknown"))
         rows.append(entry)
-    keys = [(entry["country"], searched_name(entry["name"])) for entry in rows]
-    twice = next((entry["name"] for at, entry in enumerate(rows) if keys[at] in keys[:at]), None)
-    if twice is not None:
-        raise _Wrong(_("“%(name)s” is there twice; keep one row.") % {"name": twice})
+    _check_once(rows)
     return rows
+
+
+def _check_once(rows: list[dict[str, Any]]) -> None:
+    """Two rows are one partner where they have one place or, without places, one name."""
+    met: dict[Any, str] = {}
+    for row in rows:
+        key = row.get("place_id") or (row["country"], searched_name(row["name"]))
+        names = {"name": row["name"], "other": met.get(key, "")}
+        if key in met and searched_name(met[key]) == searched_name(row["name"]):
+            raise _Wrong(
+                _(
+                    "“%(name)s” is there twice; keep one row. If there are two places of that "
+                    "name, choose for each which one it is."
+                )
+                % names
+            )
+        if key in met:
+            raise _Wrong(_("“%(other)s” and “%(name)s” are one place; keep one row.") % names)
+        met[key] = row["name"]
 
 
 CHECKS: Mapping[str, Callable[[Field, Any], Any]] = {
@@ -351,7 +370,7 @@ def _with_itself(clean: Mapping[str, Mapping[str, Any]], own: Community) -> dict
     """Partnerships and ties that a community has with itself."""
     errors: dict[str, list[str]] = {}
     names = {
-        community_key(f"{name} {region}", own.kind)
+        community_key(f"{bare_name(name)} {region}", own.kind)
         for name in (own.name, own.local_name)
         for region in ("", own.admin1)
         if name
@@ -359,7 +378,8 @@ def _with_itself(clean: Mapping[str, Mapping[str, Any]], own: Community) -> dict
     for row in clean.get("partnerships", {}).get("existing", ()):
         place = row.get("place_id")
         is_named_so = (
-            row["country"] == own.country_id and community_key(row["name"], own.kind) in names
+            row["country"] == own.country_id
+            and community_key(bare_name(row["name"]), own.kind) in names
         )
         is_itself = place == own.place_id if place else is_named_so
         if is_itself:

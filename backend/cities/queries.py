@@ -252,12 +252,17 @@ def partners_to_offer(community: Community, draft: Mapping[str, Any]) -> list[Li
     rows = document_value(draft, "partnerships", "existing")
     named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     places = valid_ids(row.get("place_id") for row in named)  # of a draft, which may hold anything
-    names = {(row.get("country"), searched_name(str(row.get("name", "")))) for row in named}
+    names = {
+        (row.get("country"), searched_name(str(row.get("name", ""))))
+        for row in named
+        if not row.get("place_id")
+    }
+    listed = listed_partners(community)
+    keys = [(one.place.country_id, searched_name(one.place.name)) for one in listed]
     return [
         partner
-        for partner in listed_partners(community)
-        if partner.place.pk not in places
-        and (partner.place.country_id, searched_name(partner.place.name)) not in names
+        for partner, key in zip(listed, keys, strict=True)
+        if partner.place.pk not in places and (key not in names or keys.count(key) > 1)
     ]
 
 
@@ -288,8 +293,19 @@ def public_document(community_id: int, data: Mapping[str, Any]) -> dict[str, Any
     rows = document_value(data, "partnerships", "existing")
     if not rows:
         return shown
-    confirmed = set(confirmed_partnerships(community_id).values_list("country_id", "name_key"))
-    kept = [row for row in rows if (row["country"], searched_name(row["name"])) in confirmed]
+    confirmed = list(
+        confirmed_partnerships(community_id).values_list("place_id", "country_id", "name_key")
+    )
+    places = {place for place, *_name in confirmed if place is not None}
+    names = {(country, key) for _place, country, key in confirmed}
+    unplaced = {(country, key) for place, country, key in confirmed if place is None}
+    kept = [
+        row
+        for row in rows
+        if row.get("place_id") in places
+        or (row["country"], searched_name(row["name"]))
+        in (unplaced if row.get("place_id") else names)
+    ]
     return {**shown, "partnerships": {"existing": kept}} if kept else shown
 
 

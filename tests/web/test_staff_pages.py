@@ -216,7 +216,8 @@ def test_introduction_by_hand_wants_a_reason(suggestion: Suggestion, staff: Clie
 
 
 def test_wrong_answer_to_a_claim_is_shown_on_the_page_of_its_row(staff: Client) -> None:
-    places = PlaceFactory.create_batch(2, country_id=CountryFactory(code="JP").pk, name="Sakai")
+    japan = CountryFactory(code="JP").pk
+    places = [PlaceFactory(country_id=japan, name="Sakai", latitude=at) for at in (34.6, 36.1)]
     rows = ExistingPartnershipFactory.create_batch(CLAIMS_PAGE + 1, name="Sakai")
     last = partnerships_to_confirm(UserFactory(curator=True)).last()
     assert last is not None and last in rows

@@ -286,7 +286,14 @@ class ExistingPartnership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["community", "country", "name_key"], name="existing_once"
+                fields=["community", "place"],
+                condition=Q(place__isnull=False) & ~Q(state="dropped"),
+                name="existing_place_once",
+            ),
+            models.UniqueConstraint(
+                fields=["community", "country", "name_key"],
+                condition=Q(place__isnull=True) & ~Q(state="dropped"),
+                name="existing_name_once",
             ),
             models.CheckConstraint(
                 name="existing_state_known",

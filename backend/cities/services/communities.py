@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -23,6 +24,7 @@ from backend.cities.models import (
 from backend.cities.models.places import region_spellings
 from backend.cities.names import edit_distances, searched_name
 from backend.cities.profile_schema import document_value
+from backend.common.bounds import valid_ids
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields
 from backend.outbox.services import record, require_quota
@@ -255,8 +257,8 @@ _S = ExistingPartnership.State
 
 
 def partnership_key(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What makes two rows of a profile one partnership: the country and the partner's name, however
-    it is typed.
+    """What makes two rows of a profile without a place one partnership: the country and the
+    partner's name, however it is typed.
     """
     name = str(row["name"])
     return str(row["country"]), (searched_name(name) or name.strip().casefold())[:200]
@@ -269,53 +271,30 @@ def propose_partnerships(
     """Brings the claims in step with a valid document, inside the transaction that submits or
     publishes it; returns the new claims.
 
-    A row that staff confirmed or refused stays so while its name, country, year, form and status
+    Two rows are one partnership where they have one place or, without places, one name. A row that
+    staff confirmed or refused stays so while its name, country, year, form and status
     stay as they are; a changed row is claimed again. A row that the document no longer names is
     dropped. A place that the document leaves out stays as staff have named it, and so does the
     community that they have chosen; while other details of a confirmed partnership wait for staff,
     the two stay partners.
     """
-    named = {
-        partnership_key(row): row for row in document_value(data, "partnerships", "existing") or ()
-    }
-    known = {
-        (row.country_id, row.name_key): row
-        for row in community.existing_partnerships.select_related("partner")
-    }
-    if not named and not known:
+    rows = document_value(data, "partnerships", "existing") or ()
+    known = list(community.existing_partnerships.select_related("partner").order_by("pk"))
+    if not rows and not known:
         return []
-    wanted_places = [row["place_id"] for row in named.values() if row.get("place_id")]
+    wanted_places = valid_ids(row.get("place_id") for row in rows)
     places = set(Place.objects.filter(pk__in=wanted_places).values_list("pk", flat=True))
     now = database_now()
-    claimed = []
-    for key, row in named.items():
-        old = known.pop(key, None)
-        facts = {
-            "name": row["name"],
-            **_partner_meant(old, row.get("place_id"), places),
-            "year": row.get("year"),
-            "form": row.get("form", ""),
-            "status": row.get("status", "unknown"),
-        }
-        if (
-            old is not None
-            and old.state != _S.DROPPED
-            and all(getattr(old, name) == value for name, value in facts.items())
-        ):
-            continue
-        values = {
-            **facts,
-            **_confirmation_kept(old, facts),
-            "state": _S.CLAIMED,
-            "claimed_by": by,
-            "claimed_at": now,
-            "note": "",
-        }
-        claim, _made = ExistingPartnership.objects.update_or_create(
-            community=community, country_id=key[0], name_key=key[1], defaults=values
-        )
-        claimed.append(claim)
-    gone = [row.pk for row in known.values() if row.state != _S.DROPPED]
+    claimed: list[ExistingPartnership] = []
+    met: set[int] = set()
+    for row, old in _with_known(rows, known, places):
+        if old is not None:
+            met.add(old.pk)
+        claim = _claimed(community, row, old, places, by, now)
+        if claim is not None:
+            met.add(claim.pk)
+            claimed.append(claim)
+    gone = [row.pk for row in known if row.pk not in met and row.state != _S.DROPPED]
     ExistingPartnership.objects.filter(pk__in=gone).update(state=_S.DROPPED)
     if claimed or gone:
         ids = {"claimed": [row.pk for row in claimed], "dropped": gone}
@@ -327,6 +306,78 @@ def propose_partnerships(
             **ids,
         )
     return claimed
+
+
+def _with_known(
+    rows: Iterable[Mapping[str, Any]], known: Iterable[ExistingPartnership], places: set[int]
+) -> Iterator[tuple[Mapping[str, Any], ExistingPartnership | None]]:
+    """Each partner of a document once, with the row that is stored of it: by its place, else by
+    its name among those that no other partner of the document is.
+    """
+    named: dict[Hashable, Mapping[str, Any]] = {}
+    for row in rows:
+        place = row.get("place_id")
+        named.setdefault(place if place in places else partnership_key(row), row)
+    by_place: dict[Hashable, ExistingPartnership] = {}
+    by_name: dict[tuple[str, str], list[ExistingPartnership]] = defaultdict(list)
+    for old in sorted(known, key=lambda one: one.state == _S.DROPPED):
+        if old.place_id in named:
+            by_place.setdefault(old.place_id, old)
+        else:
+            by_name[str(old.country_id), old.name_key].append(old)
+    # Those whose place is known first: what has only a name takes what is left
+    for key in sorted(named, key=lambda key: not isinstance(key, int)):
+        row = named[key]
+        left = by_name[partnership_key(row)]
+        if key in by_place:
+            yield row, by_place[key]
+        else:
+            fits = [old for old in left if isinstance(key, tuple) or _may_be(old, key)]
+            if fits:
+                left.remove(fits[0])
+            yield row, fits[0] if fits else None
+
+
+def _may_be(old: ExistingPartnership, place_id: Hashable) -> bool:
+    """Whether a stored partner of the name may be the place: no other one has been said."""
+    if old.partner is not None:
+        return old.partner.place_id == place_id
+    return old.place_id is None or old.state == _S.DROPPED
+
+
+def _claimed(
+    community: Community,
+    row: Mapping[str, Any],
+    old: ExistingPartnership | None,
+    places: set[int],
+    by: User | None,
+    now: dt.datetime,
+) -> ExistingPartnership | None:
+    """The claim of a row that is new or has changed, stored."""
+    facts = {
+        "name": row["name"],
+        "name_key": partnership_key(row)[1],
+        **_partner_meant(old, row.get("place_id"), places),
+        "year": row.get("year"),
+        "form": row.get("form", ""),
+        "status": row.get("status", "unknown"),
+    }
+    is_same = old is not None and all(getattr(old, name) == value for name, value in facts.items())
+    if old is not None and is_same and old.state != _S.DROPPED:
+        return None
+    values = {
+        **facts,
+        **_confirmation_kept(old, facts),
+        "state": _S.CLAIMED,
+        "claimed_by": by,
+        "claimed_at": now,
+        "note": "",
+    }
+    claim = old or ExistingPartnership(community=community, country_id=row["country"])
+    for name, value in values.items():
+        setattr(claim, name, value)
+    claim.save()
+    return claim
 
 
 def _partner_meant(

@@ -26,7 +26,8 @@ from backend.cities.drafts import (
     open_data,
     with_answers,
 )
-from backend.cities.models import Profile, ProfileVersion
+from backend.cities.models import Community, Profile, ProfileVersion
+from backend.cities.partner_places import led_to_places
 from backend.cities.permissions import require_in
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.profile_validation import check_document, missing_answers, valid_part
@@ -127,7 +128,7 @@ def save_draft(
             }
         )
     profile = profile_for_update(community_id)
-    changed = changed_answers(profile.draft, changes)
+    changed = changed_answers(profile.draft, _with_places(profile.community, changes))
     # A revision that never was (a page that was tampered with) knows of no change at all.
     known = revision if revision <= profile.draft_revision else -1
     collided = collisions(profile.draft, changed, profile.answer_revisions, known)
@@ -135,6 +136,17 @@ def save_draft(
         raise DraftConflict(profile.draft_revision, collided)
     _write(profile, changed, {*_sent(changes), *confirm}, by)
     return profile
+
+
+def _with_places(
+    community: Community, changes: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Mapping[str, Any]]:
+    """Partners that somebody has typed are led to their places."""
+    rows = changes.get("partnerships", {}).get("existing")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return changes
+    existing = {"existing": led_to_places(community, rows)}
+    return {**changes, "partnerships": {**changes["partnerships"], **existing}}
 
 
 def _sent(changes: Mapping[str, Mapping[str, Any]]) -> set[str]:

@@ -4,16 +4,18 @@ names, keeps the two from being suggested to each other, and closes the suggesti
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
-from backend.cities.models import Community, ExistingPartnership, Place, PlaceName
+from backend.cities.models import Community, ExistingPartnership, Place
+from backend.cities.partner_places import NO_PLACE, places_named
 from backend.cities.permissions import require_staff
 from backend.cities.queries import communities_named
 from backend.cities.services.communities import lock_names
@@ -35,7 +37,6 @@ from backend.suggestions.services.curation import take_back
 from backend.suggestions.services.runs import lock_ranking
 
 _S = ExistingPartnership.State
-NO_PLACE = 0  # staff's word for a partner that is none of the places and communities of its name
 _MOST_NAMED = 5
 
 
@@ -80,6 +81,8 @@ def answer_partnership(
     chosen, errors = _chosen(row, place_id, partner_id)
     if answer == _S.CONFIRMED and not errors:
         errors = _check_itself(row, chosen) or _check_is_said(row, chosen)
+    if not errors:
+        errors = _check_once(row, chosen)
     if errors := _check_words(answer, note) | errors:
         raise InvalidFields(errors)
     old = change_state(
@@ -186,6 +189,17 @@ def _check_itself(row: ExistingPartnership, chosen: _Partner) -> dict[str, list[
     return {chosen.field: [words]}
 
 
+def _check_once(row: ExistingPartnership, chosen: _Partner) -> dict[str, list[str]]:
+    """An error where another row of the profile is that place: no pair stands twice."""
+    if (
+        chosen.place_id is None
+        or not _rows_with_place([row]).exclude(pk=row.pk).filter(place=chosen.place_id).exists()
+    ):
+        return {}
+    words = "Another row of the same profile is this place; refuse one of the two."
+    return {chosen.field: [words]}
+
+
 def _check_is_said(row: ExistingPartnership, chosen: _Partner) -> dict[str, list[str]]:
     """An error where the gazetteer or a community registered without a place has the name: while
     nobody says which it is, the confirmed partnership would not keep the two from being suggested
@@ -193,7 +207,7 @@ def _check_is_said(row: ExistingPartnership, chosen: _Partner) -> dict[str, list
     """
     if chosen.is_said:
         return {}
-    places, communities = places_named([row])[row.pk], communities_named([row])[row.pk]
+    places, communities = places_of_rows([row])[row.pk], communities_named([row])[row.pk]
     errors = {}
     if places:
         names = "; ".join(
@@ -215,30 +229,29 @@ def described(community: Community) -> str:
     return f"{community.name}, {community.get_kind_display()}, {region} ({community.pk})"
 
 
-def places_named(rows: Iterable[ExistingPartnership]) -> dict[int, list[Place]]:
+def places_of_rows(rows: Iterable[ExistingPartnership]) -> dict[int, list[Place]]:
     """Id of a row without a place → the places of its country that have its name, the largest
-    first, in one query for all rows.
+    first, in one query for all rows; without those that the same profile names beside it.
     """
     open_rows = [row for row in rows if row.place_id is None]
-    names = PlaceName.objects.filter(
-        name__in={row.name_key for row in open_rows},
-        country_code__in={row.country_id for row in open_rows},
-    )
-    found: dict[tuple[str, str], list[Place]] = {}
-    for named in (
-        names.select_related("place")
-        .defer("place__search_text", "place__alternate_names")
-        .order_by("-population", "place_id")
-    ):
-        found.setdefault((named.name, named.country_code), []).append(named.place)
+    found = places_named((row.name, str(row.country_id)) for row in open_rows)
+    taken: dict[int, set[int | None]] = defaultdict(set)
+    for owner, place in _rows_with_place(open_rows).values_list("community_id", "place_id"):
+        taken[owner].add(place)
     return {
         row.pk: [
             place
-            for place in found.get((row.name_key, str(row.country_id)), [])
-            if place.pk != row.community.place_id
+            for place in found[row.name, str(row.country_id)]
+            if place.pk != row.community.place_id and place.pk not in taken[row.community_id]
         ]
         for row in open_rows
     }
+
+
+def _rows_with_place(rows: Iterable[ExistingPartnership]) -> QuerySet[ExistingPartnership]:
+    """What the same profiles name, with its place."""
+    beside = ExistingPartnership.objects.filter(community__in={row.community_id for row in rows})
+    return beside.filter(place__isnull=False).exclude(state=_S.DROPPED)
 
 
 @transaction.atomic

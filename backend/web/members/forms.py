@@ -11,9 +11,10 @@ from django.db.models import Q
 from backend.cities.models import Community, Country, ExistingPartnership, Membership, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.names import fold
+from backend.cities.partner_places import NO_PLACE
 from backend.cities.permissions import Reader
 from backend.common.bounds import LARGEST_ID, longest
-from backend.suggestions.services.partners import NO_PLACE, described
+from backend.suggestions.services.partners import described
 from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, Rows, SearchFilters
 
 _ANY = ("", "Any")

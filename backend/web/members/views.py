@@ -39,7 +39,7 @@ from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.files import was_too_large
 from backend.common.formatting import csv_lines
-from backend.suggestions.services.partners import answer_partnership, places_named
+from backend.suggestions.services.partners import answer_partnership, places_of_rows
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
@@ -242,7 +242,7 @@ def _list(
         ids = list(found.values_list("pk", flat=True))
         number = ids.index(wrong.claim_id) // CLAIMS_PAGE + 1 if wrong.claim_id in ids else 1
     page = Paginator(found, CLAIMS_PAGE).get_page(number)
-    places, communities = places_named(page), communities_named(page)
+    places, communities = places_of_rows(page), communities_named(page)
     rows = []
     for row in page:
         form = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, repeat
 from typing import Any
 
 from django import forms
@@ -19,7 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.cities.facets import Words
-from backend.cities.models import Community, Country
+from backend.cities.models import Community, Country, Place
+from backend.cities.partner_places import place_options
 from backend.cities.profile_schema import FIRST_NEEDS, FORMS, PARTNERSHIP_STATUS, Field, Group
 from backend.cities.profile_validation import allowed_codes
 from backend.cities.services.people import LONGEST_REASON
@@ -374,22 +376,34 @@ def _tie_rows(value: Any) -> list[list[RowPart]]:
     ]
 
 
-def _partnership_rows(value: Any) -> list[list[RowPart]]:
+def _place_part(row: Mapping[str, Any], places: Sequence[Place]) -> RowPart:
+    if not places:
+        return RowPart("place_id", "", row.get("place_id", ""), "hidden")
+    return _menu("place_id", _("Which place it is"), place_options(places), row)
+
+
+def _partnership_rows(value: Any, places: Sequence[Sequence[Place]]) -> list[list[RowPart]]:
     return [
         [
-            RowPart("place_id", "", row.get("place_id", ""), "hidden"),
+            _place_part(row, found),
             RowPart("name", _("Partner"), row.get("name", "")),
             _country_part(row),
             RowPart("year", _("Year"), row.get("year", ""), "number"),
             _menu("form", _("Form"), FORMS, row),
             _menu("status", _("Status"), PARTNERSHIP_STATUS, row),
         ]
-        for row in _rows_of(value)
+        for row, found in zip(_rows_of(value), chain(places, repeat(())), strict=False)
     ]
 
 
-def ask(question: Field, value: Any, errors: list[str], source: str = "") -> AskedField:
-    """A question with its present answer, whatever was typed before."""
+def ask(
+    question: Field,
+    value: Any,
+    errors: list[str],
+    source: str = "",
+    places: Sequence[Sequence[Place]] = (),
+) -> AskedField:
+    """A question with its present answer, whatever was typed. ``places``: that partners may be."""
     widget = widget_of(question)
     extra: dict[str, Any] = {}
     if widget == "typed":
@@ -409,13 +423,10 @@ def ask(question: Field, value: Any, errors: list[str], source: str = "") -> Ask
         steps, rows = _scale_rows(question, value)
         extra = {"scale_steps": steps, "scale_rows": rows}
     elif widget in ("ties", "partnerships"):
-        rows_of, row_label = {
-            "ties": (_tie_rows, _("Tie")),
-            "partnerships": (_partnership_rows, _("Partnership")),
-        }[widget]
+        is_tie = widget == "ties"
         extra = {
-            "rows": rows_of(value),
-            "row_label": row_label,
+            "rows": _tie_rows(value) if is_tie else _partnership_rows(value, places),
+            "row_label": _("Tie") if is_tie else _("Partnership"),
             "names": sorted(country_names().labels.values()),
         }
     if question.kind in ("integer", "number") and isinstance(value, int | float):
@@ -428,20 +439,6 @@ def ask(question: Field, value: Any, errors: list[str], source: str = "") -> Ask
 
 def country_choices(empty: Any) -> list[tuple[str, Any]]:
     return [("", empty), *Country.objects.values_list("code", "name")]
-
-
-class PlaceSearch(forms.Form):
-    q = forms.CharField(
-        label=gettext_lazy("Name of your city"),
-        required=False,
-        max_length=100,
-        help_text=gettext_lazy("In any spelling, with or without accents."),
-    )
-    place_country = forms.ChoiceField(label=gettext_lazy("Country to prefer"), required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["place_country"].choices = country_choices(gettext_lazy("Any country"))  # type: ignore[attr-defined]
 
 
 class BreakGlassForm(DomainForm):

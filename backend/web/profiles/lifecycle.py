@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -39,11 +40,25 @@ from backend.common.errors import InvalidFields
 from backend.introductions.queries.introductions import OVER, introductions_of
 from backend.web.access import Level, open_to
 from backend.web.html.base import Question, ask, current_reader, current_user
-from backend.web.profiles.forms import PlaceSearch, RegistrationForm
+from backend.web.profiles.forms import RegistrationForm, country_choices
 from backend.web.profiles.outlook import freshness_words, outlook_of
 from backend.web.profiles.presentation import describe
 from backend.web.profiles.views import own_profile
 from backend.web.public.views import page_of
+
+
+class PlaceSearch(forms.Form):
+    q = forms.CharField(
+        label=gettext_lazy("Name of your city"),
+        required=False,
+        max_length=100,
+        help_text=gettext_lazy("In any spelling, with or without accents."),
+    )
+    place_country = forms.ChoiceField(label=gettext_lazy("Country to prefer"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["place_country"].choices = country_choices(gettext_lazy("Any country"))  # type: ignore[attr-defined]
 
 
 def _found_places(form: PlaceSearch) -> list[Place]:

@@ -26,6 +26,7 @@ from backend.cities.drafts import (
     open_data,
 )
 from backend.cities.models import Community, Contact, Profile
+from backend.cities.partner_places import place_choices
 from backend.cities.permissions import Reader
 from backend.cities.profile_schema import GROUP_BY_CODE, Group
 from backend.cities.profile_validation import valid_part
@@ -79,6 +80,9 @@ def _asked(
     draft = {**profile.draft, group.code: answers}
     errors = valid_part(draft, profile.community)[1] if with_errors else {}
     sources = open_data(profile.community)
+    partners = answers.get("existing")
+    rows = [row for row in partners if isinstance(row, dict)] if isinstance(partners, list) else []
+    places = place_choices(profile.community, rows) if rows else []
 
     def asked(name: str) -> str:
         return form_line(profile.draft, f"{group.code}.{name}", sources)
@@ -89,6 +93,7 @@ def _asked(
             answers.get(question.name),
             errors.get(f"{group.code}.{question.name}", []),
             asked(question.name),
+            places if question.name == "existing" else (),
         )
         for question in group.fields
     ]

@@ -128,7 +128,11 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
     """What a community's page shows of a document: the published one, or a draft in its preview.
     ``current_memberships`` is fetched.
     """
-    listed = listed_partners(shown)
+    recorded, existing = living_partnerships(shown.pk), confirmed_partnerships(shown.pk)
+    sides = [side for row in recorded for side in (row.pair.a, row.pair.b)]
+    recorded_places = {side.place_id for side in sides} - {None}
+    met = recorded_places | {row.place_id for row in existing}
+    listed = [one for one in listed_partners(shown) if one.place.pk not in met]
     partner_ids = [partner.community_id for partner in listed if partner.community_id is not None]
     return {
         "community": shown,
@@ -141,8 +145,8 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
             if group.code not in {"story", "identity", "importances"}
         ],
         "website": (data.get("identity") or {}).get("website") or shown.website,
-        "recorded": living_partnerships(shown.pk),
-        "existing": confirmed_partnerships(shown.pk),
+        "recorded": recorded,
+        "existing": [row for row in existing if row.place_id not in recorded_places],
         "listed": listed,
         "public_ids": set(
             Community.objects.public().filter(pk__in=partner_ids).values_list("pk", flat=True)

@@ -278,7 +278,10 @@ def test_partnership_named_twice_is_pointed_out() -> None:
     CountryFactory(code="DE")
     rows = [{"name": "Köln", "country": "DE"}, {"name": "KOLN ", "country": "DE"}]
     assert valid_part(document(partnerships={"existing": rows}))[1] == {
-        "partnerships.existing": ["“KOLN” is there twice; keep one row."]
+        "partnerships.existing": [
+            "“KOLN” is there twice; keep one row. If there are two places of that name, choose for "
+            "each which one it is."
+        ]
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from backend.cities.models import Community, ExistingPartnership, ListedPartnership, Profile
+from backend.cities.partner_places import NO_PLACE
 from backend.cities.services import republish_profile
 from backend.common.errors import InvalidFields, WrongState
 from backend.introductions.services.introductions import move_introduction, open_introduction
@@ -23,7 +24,6 @@ from backend.suggestions.scoring import freeze_snapshot
 from backend.suggestions.services import answer_suggestion
 from backend.suggestions.services.answers import settle_due
 from backend.suggestions.services.partners import (
-    NO_PLACE,
     answer_partnership,
     close_suggestions_of_partners,
 )

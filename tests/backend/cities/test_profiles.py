@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.accounts.models import User
 from backend.cities import services
-from backend.cities.drafts import DraftConflict, changed_answers, stated_facts, with_answers
+from backend.cities.drafts import DraftConflict, changed_answers, with_answers
 from backend.cities.models import Community, Profile, ProfileVersion
 from backend.cities.profile_schema import GROUPS
 from backend.cities.profile_validation import check_document, valid_part
@@ -135,55 +133,6 @@ def test_registration_fills_in_what_open_data_know_and_says_so() -> None:
     }
     states = {topic.group.code: topic.state for topic in progress_of(community.profile).topics}
     assert states["facts"] == states["languages"] == "to_confirm"
-
-
-def test_of_an_older_version_only_a_corrected_no_is_heard_about_the_port() -> None:
-    kept = {"source": "sea-ports", "date": "2026-11", "value": True, "state": "corrected"}
-    corrected = {"facts.seaport": kept}
-    prefilled = {"facts.seaport": kept | {"value": False, "state": "prefilled"}}
-
-    said = [
-        stated_facts({"facts": {"population": 9, **facts}, "provenance": provenance}).get("port")
-        for facts, provenance in (
-            ({"seaport": False}, corrected),
-            ({"seaport": False}, {}),
-            ({"seaport": False}, prefilled),
-            ({"seaport": True}, corrected),
-            ({"seaport": False, "port": "sea"}, corrected),
-            ({"port": "river"}, {}),
-        )
-    ]
-
-    assert said == ["none", "none", None, None, "sea", "river"]
-
-
-@pytest.mark.django_db
-def test_drafts_of_the_first_release_are_carried_over() -> None:
-    """A draft with a question that is no more could not be submitted."""
-    kept = {"source": "sea-ports", "date": "2026-11", "value": True, "state": "corrected"}
-    provenance = {"facts.seaport": kept, "facts.population": kept}
-    own = ProfileFactory(
-        draft={"facts": {"seaport": False, "population": 9}, "provenance": provenance}
-    )
-    listed = ProfileFactory(
-        draft={
-            "facts": {"seaport": True},
-            "provenance": {"facts.seaport": kept | {"state": "confirmed"}},
-        }
-    )
-    untouched = ProfileFactory(draft=document())
-
-    import_module("backend.cities.migrations.0003_port_kind").carry_over(apps, None)
-
-    for profile in (own, listed, untouched):
-        profile.refresh_from_db()
-        assert not valid_part(profile.draft)[1]
-    assert own.draft == {
-        "facts": {"population": 9, "port": "none"},
-        "provenance": {"facts.population": kept},
-    }
-    assert listed.draft == {}
-    assert untouched.draft == document()
 
 
 @pytest.mark.django_db

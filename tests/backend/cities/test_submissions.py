@@ -1,12 +1,16 @@
-"""What curators check in a submission: its letters, and the signals about it."""
+"""What curators check in a submission: its letters, and the signals about it; and that what the
+first release wrote can still be submitted.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
@@ -14,7 +18,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from backend.cities import services
+from backend.cities.drafts import stated_facts
 from backend.cities.models import CommunityRole, Profile, VettingLetter
+from backend.cities.profile_validation import valid_part
 from backend.cities.queries import submission_for
 from backend.cities.vetting import Signal, registrable_domain, signals_of
 from backend.common.errors import InvalidFields, NotVisible
@@ -355,3 +361,55 @@ def test_one_query_however_many() -> None:
         with CaptureQueriesContext(connection) as queries:
             signals_of(read[:count], NOW)
         assert len(queries) == 1
+
+
+# Answers about the port, which had no kind in 0.1.0.
+
+
+def test_of_an_older_version_only_a_corrected_no_is_heard_about_the_port() -> None:
+    kept = {"source": "sea-ports", "date": "2026-11", "value": True, "state": "corrected"}
+    corrected = {"facts.seaport": kept}
+    prefilled = {"facts.seaport": kept | {"value": False, "state": "prefilled"}}
+
+    said = [
+        stated_facts({"facts": {"population": 9, **facts}, "provenance": provenance}).get("port")
+        for facts, provenance in (
+            ({"seaport": False}, corrected),
+            ({"seaport": False}, {}),
+            ({"seaport": False}, prefilled),
+            ({"seaport": True}, corrected),
+            ({"seaport": False, "port": "sea"}, corrected),
+            ({"port": "river"}, {}),
+        )
+    ]
+
+    assert said == ["none", "none", None, None, "sea", "river"]
+
+
+@pytest.mark.django_db
+def test_drafts_of_the_first_release_are_carried_over() -> None:
+    """A draft with a question that is no more could not be submitted."""
+    kept = {"source": "sea-ports", "date": "2026-11", "value": True, "state": "corrected"}
+    provenance = {"facts.seaport": kept, "facts.population": kept}
+    own = ProfileFactory(
+        draft={"facts": {"seaport": False, "population": 9}, "provenance": provenance}
+    )
+    listed = ProfileFactory(
+        draft={
+            "facts": {"seaport": True},
+            "provenance": {"facts.seaport": kept | {"state": "confirmed"}},
+        }
+    )
+    untouched = ProfileFactory(draft=document())
+
+    import_module("backend.cities.migrations.0003_port_kind").carry_over(apps, None)
+
+    for profile in (own, listed, untouched):
+        profile.refresh_from_db()
+        assert not valid_part(profile.draft)[1]
+    assert own.draft == {
+        "facts": {"population": 9, "port": "none"},
+        "provenance": {"facts.population": kept},
+    }
+    assert listed.draft == {}
+    assert untouched.draft == document()

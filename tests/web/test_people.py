@@ -417,6 +417,26 @@ def test_county_is_registered_by_hand(stranger: User, sign_in: SignIn) -> None:
     assert Community.objects.get(name="Kent County").place is None
 
 
+def test_community_without_a_place_is_found_afterwards(stranger: User, sign_in: SignIn) -> None:
+    made = CommunityFactory(
+        name="Múlaþing", kind="district", place=None, country_code="IS", published=True
+    )
+    client, join = sign_in(stranger), url("join", made.pk)
+    for typed in ("Múlaþing", "mulathi"):
+        assert f'href="{join}"' in client.get(url("places"), {"q": typed}).text
+        assert f'href="{join}"' in client.get(REGISTER, {"q": typed}).text
+        assert "Múlaþing" in client.get(url("seeking"), {"search": typed}).text
+    assert "Múlaþing" not in client.get(url("places"), {"q": "ulathing"}).text
+
+
+def test_regions_are_offered_in_the_readers_language(stranger: User, sign_in: SignIn) -> None:
+    stranger.language = "de"
+    stranger.save()
+    html = sign_in(stranger).get(url("regions"), {"country": "DE"}).text
+    assert '<option value="Bayern"></option>' in html and "Bavaria" not in html
+    assert sign_in(stranger).get(url("regions"), {"country": "X"}).text == ""
+
+
 def test_missing_answers_are_named_beside_their_fields(stranger: User, sign_in: SignIn) -> None:
     response = sign_in(stranger).post(REGISTER, {"kind": "county", "name": " "})
     html = response.text

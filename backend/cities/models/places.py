@@ -61,6 +61,11 @@ def region_spellings(country: str, name: str) -> frozenset[str]:
     return frozenset({name, *_regions().get((country, name), {}).values()})
 
 
+def regions_of(country: str) -> list[str]:
+    """The regions of a country in the reader's language."""
+    return sorted(region_label(of, name) for of, name in _regions() if of == country)
+
+
 @cache
 def _regions_folded() -> Sequence[tuple[str, str]]:
     return [(name, fold("|".join(said.values()))) for (_, name), said in _regions().items() if said]

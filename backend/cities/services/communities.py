@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
@@ -80,6 +81,7 @@ def register_community(
     name: str = "",
     country: str = "",
     admin1: str = "",
+    seat: str = "",
     website: str = "",
     is_another: bool = False,
 ) -> Community:
@@ -90,6 +92,8 @@ def register_community(
         place_id: the gazetteer's place; needed for a city, and gives name, country and facts.
         kind, name, country, admin1: for a county, state, district or province without a place. The
             region may be written as its code.
+        seat: likewise, the town that its administration sits in, in any spelling; gives
+            coordinates and time zone, and the region where none is written.
         is_another: the person has seen the communities with nearly the same name, and means none of
             them.
 
@@ -109,11 +113,10 @@ def register_community(
     if place is not None:
         known = _known_of(place)
     else:
-        known = {
-            "name": " ".join(name.split()),
-            "country_id": country,
-            "admin1": region_name(country, admin1),
-        }
+        region = region_name(country, admin1)
+        known = _known_of(seat_of(country, region, seat)) if searched_name(seat) else {}
+        known["name"], known["country_id"] = " ".join(name.split()), country
+        known["admin1"] = region or known.get("admin1", "")
     community = Community(place=place, kind=kind, website=website, **known)
     if place is None:
         community.registered_at = lock_names(country)
@@ -193,6 +196,23 @@ def _check(place: Place | None, place_id: int | None, kind: str, name: str, coun
             errors["country"] = [_("Choose a country from the list.")]
     if errors:
         raise InvalidFields(errors)
+
+
+def seat_of(country: str, region: str, typed: str) -> Place:
+    """The largest place of that name in the country, in the region if one is said.
+
+    Raises:
+        InvalidFields: there is none.
+    """
+    called = Place.objects.filter(names__name=searched_name(typed), country_id=country)
+    if region:
+        called = called.filter(admin1=region)
+    found = called.order_by(F("population").desc(nulls_last=True), "pk").first()
+    if found is None:
+        raise InvalidFields(
+            {"seat": [_("The gazetteer has no place of that name there. Write a larger town.")]}
+        )
+    return found
 
 
 def region_name(country: str, typed: str) -> str:

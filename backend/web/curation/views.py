@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.names import fold
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.formatting import csv_lines
@@ -432,5 +433,10 @@ def _named(text: str, *, is_home: bool) -> Any:
         .order_by("name", "id")
     )
     for word in text.replace("\x00", "").split():
-        found = found.filter(Q(name__icontains=word) | Q(local_name__icontains=word))
+        found = found.filter(
+            Q(place__search_text__contains=fold(word))
+            | Q(name_key__contains=fold(word))
+            | Q(name__icontains=word)
+            | Q(local_name__icontains=word)
+        )
     return found

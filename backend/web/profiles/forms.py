@@ -469,6 +469,13 @@ class RegistrationForm(DomainForm):
         label=gettext_lazy("State, province or region it lies in"),
         required=False,
         max_length=longest(Community, "admin1"),
+        widget=forms.TextInput(attrs={"list": "regions", "autocomplete": "off"}),
+    )
+    seat = forms.CharField(
+        label=gettext_lazy("Town that its administration sits in"),
+        required=False,
+        max_length=longest(Community, "name"),
+        help_text=gettext_lazy("Gives the coordinates and the time zone."),
     )
     website = forms.URLField(
         label=gettext_lazy("Official website"), required=False, assume_scheme="https"

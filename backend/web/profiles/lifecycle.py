@@ -8,16 +8,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
-from backend.cities.models import Place, Profile
+from backend.cities.models import Community, Place, Profile
+from backend.cities.models.places import regions_of
+from backend.cities.names import searched_name
 from backend.cities.permissions import Reader
 from backend.cities.place_search import search_places
 from backend.cities.profile_schema import GROUP_BY_CODE
@@ -45,6 +49,8 @@ from backend.web.profiles.outlook import freshness_words, outlook_of
 from backend.web.profiles.presentation import describe
 from backend.web.profiles.views import own_profile
 from backend.web.public.views import page_of
+
+MOST_BY_HAND = 5  # communities without a place in the list of found ones
 
 
 class PlaceSearch(forms.Form):
@@ -75,8 +81,30 @@ def places(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "profiles/places.html",
-        {"places": _found_places(search), "searched": bool(request.GET.get("q", "").strip())},
+        {
+            "places": _found_places(search),
+            "by_hand": _found_by_hand(search),
+            "searched": bool(request.GET.get("q", "").strip()),
+        },
     )
+
+
+@open_to(Level.SIGNED_IN)
+@require_safe
+def regions(request: HttpRequest) -> HttpResponse:
+    """What the field of the region offers for the chosen country: a fragment."""
+    names = [(name,) for name in regions_of(request.GET.get("country", ""))]
+    return HttpResponse(format_html_join("", '<option value="{}"></option>', names))
+
+
+def _found_by_hand(form: PlaceSearch) -> list[Community]:
+    """Registered communities without a place whose names begin as was typed."""
+    typed = searched_name(form.cleaned_data["q"]) if form.is_valid() else ""
+    if not typed:
+        return []
+    called = Q(name_key__startswith=typed) | Q(local_name__istartswith=form.cleaned_data["q"])
+    found = Community.objects.filter(called, place__isnull=True).select_related("country")
+    return list(found.order_by("name", "id")[:MOST_BY_HAND])
 
 
 def _registered(request: HttpRequest, form: RegistrationForm, user: User) -> HttpResponse | None:
@@ -116,6 +144,7 @@ def register(request: HttpRequest) -> HttpResponse:
         "search": search,
         "form": form,
         "places": _found_places(search) if search.is_bound else [],
+        "by_hand": _found_by_hand(search) if search.is_bound else [],
         "searched": bool(search.data.get("q", "").strip()) if search.is_bound else False,
     }
     return render(

@@ -13,6 +13,7 @@ _API_PROFILE = f"{COMMUNITY}profile/"
 
 page_urls: list[URLPattern] = [
     path("register/", lifecycle.register, name="register"),
+    path("register/regions/", lifecycle.regions, name="regions"),
     path("places/", lifecycle.places, name="places"),
     path(_PROFILE, views.overview, name="profile"),
     path(f"{_PROFILE}check/", lifecycle.check, name="profile_check"),

@@ -68,6 +68,7 @@ class SeekingFilters(SearchFilters):
             rows = rows.filter(
                 Q(place__search_text__contains=word)
                 | Q(name__icontains=word)
+                | Q(name_key__contains=word)
                 | Q(local_name__icontains=word)
                 | Q(admin1__icontains=word)
                 | Q(admin1__in=regions_named(word))

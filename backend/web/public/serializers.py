@@ -120,6 +120,14 @@ class RegistrationSerializer(StrictSerializer):
     admin1 = serializers.CharField(
         required=False, default="", allow_blank=True, max_length=longest(Community, "admin1")
     )
+    seat = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=longest(Community, "name"),
+        help_text="Without a place: the town that the administration sits in; gives coordinates "
+        "and time zone",
+    )
     website = serializers.URLField(
         required=False, default="", allow_blank=True, max_length=longest(Community, "website")
     )

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole
+from backend.cities.names import fold
 from backend.cities.permissions import reader_with
 from backend.common.errors import CapacityReached, Conflict, TooManyRequests, WrongState
 from backend.suggestions.notices import STANDARD_ANSWER
@@ -73,7 +74,11 @@ def partner_requests(request: HttpRequest, community_id: int) -> HttpResponse:
 def _named(communities: Any, words: str) -> Any:
     for word in words.replace("\x00", "").split():
         communities = communities.filter(
-            Q(name__icontains=word) | Q(local_name__icontains=word) | Q(country__name__iexact=word)
+            Q(place__search_text__contains=fold(word))
+            | Q(name_key__contains=fold(word))
+            | Q(name__icontains=word)
+            | Q(local_name__icontains=word)
+            | Q(country__name__iexact=word)
         )
     return communities
 

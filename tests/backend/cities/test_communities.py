@@ -111,6 +111,19 @@ def test_county_is_the_same_in_any_spelling_of_it_and_of_its_region(
     assert caught.value.details == {"community_id": first.pk, "name": "Sonoma County"}
 
 
+def test_municipality_without_a_place_stands_where_its_administration_sits(user: User) -> None:
+    town = PlaceFactory(
+        name="Egilsstaðir", search_text="egilsstadir", admin1="East", timezone="Atlantic/Reykjavik"
+    )
+    wish = {"by": user, "kind": "district", "name": "Múlaþing", "country": town.country_id}
+    with pytest.raises(InvalidFields) as refused:
+        services.register_community(**wish, seat="Egilsstaðir", admin1="West")
+    assert refused.value.errors.keys() == {"seat"}
+    made = services.register_community(**wish, seat="egilsstadir")
+    assert (made.latitude, made.longitude) == (town.latitude, town.longitude)
+    assert (made.name, made.admin1, made.timezone) == ("Múlaþing", "East", "Atlantic/Reykjavik")
+
+
 @pytest.mark.parametrize(
     ("values", "asked"),
     [

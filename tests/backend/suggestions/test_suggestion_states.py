@@ -243,7 +243,7 @@ def test_nothing_is_released_of_a_community_that_seeks_no_more(
 PEOPLE = {"a": "official", "b": "chair"}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def window(settings: Any) -> None:
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}
 
@@ -284,7 +284,7 @@ def state(suggestion: Suggestion) -> tuple[str, str, str]:
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("shared_world")
+@pytest.mark.usefixtures("shared_world", "window")
 def test_second_interest_is_mutual_only_after_the_window(
     world: World, drain: Callable[[], int]
 ) -> None:
@@ -304,7 +304,7 @@ def test_second_interest_is_mutual_only_after_the_window(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("shared_world")
+@pytest.mark.usefixtures("shared_world", "window")
 @pytest.mark.parametrize("given", ["interested", "declined"])
 def test_undone_answer_was_never_given(world: World, drain: Callable[[], int], given: str) -> None:
     suggestion = world.released()
@@ -330,7 +330,7 @@ def test_undone_answer_was_never_given(world: World, drain: Callable[[], int], g
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("shared_world")
+@pytest.mark.usefixtures("shared_world", "window")
 def test_undone_withdrawal_is_the_interest_again(world: World, drain: Callable[[], int]) -> None:
     suggestion = world.released()
     give(world, suggestion, "a", "interested")
@@ -346,7 +346,7 @@ def test_undone_withdrawal_is_the_interest_again(world: World, drain: Callable[[
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("shared_world")
+@pytest.mark.usefixtures("shared_world", "window")
 @pytest.mark.parametrize("given", ["interested", "declined"])
 def test_after_the_window_there_is_nothing_to_undo(
     world: World, drain: Callable[[], int], given: str
@@ -362,7 +362,7 @@ def test_after_the_window_there_is_nothing_to_undo(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("shared_world")
+@pytest.mark.usefixtures("shared_world", "window")
 def test_no_answer_cannot_be_undone_and_not_by_just_anybody(world: World) -> None:
     suggestion = world.released()
     with pytest.raises(WrongState):
@@ -374,7 +374,7 @@ def test_no_answer_cannot_be_undone_and_not_by_just_anybody(world: World) -> Non
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("shared_world")
+@pytest.mark.usefixtures("shared_world", "window")
 def test_decline_given_first_closes_and_a_later_interest_changes_nothing(
     world: World, drain: Callable[[], int]
 ) -> None:
@@ -390,7 +390,7 @@ def test_decline_given_first_closes_and_a_later_interest_changes_nothing(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("shared_world")
+@pytest.mark.usefixtures("shared_world", "window")
 def test_answer_in_the_last_minute_counts(world: World, drain: Callable[[], int]) -> None:
     past = dt.datetime.now(dt.UTC) - dt.timedelta(days=60)
     suggestion = SuggestionFactory(
@@ -410,7 +410,7 @@ def test_answer_in_the_last_minute_counts(world: World, drain: Callable[[], int]
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("shared_world")
+@pytest.mark.usefixtures("shared_world", "window")
 def test_lost_task_is_made_good_by_the_hourly_sweep(world: World, drain: Callable[[], int]) -> None:
     suggestion = world.released(b_state="interested")
     give(world, suggestion, "a", "interested")
@@ -422,7 +422,7 @@ def test_lost_task_is_made_good_by_the_hourly_sweep(world: World, drain: Callabl
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("shared_world")
+@pytest.mark.usefixtures("shared_world", "window")
 def test_interests_wait_for_room_and_find_it(world: World, drain: Callable[[], int]) -> None:
     """A has room for three: four become mutual in the same minute, each answered while there was
     room.

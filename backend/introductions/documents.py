@@ -42,7 +42,8 @@ PLACEHOLDERS: Mapping[str, str] = {
     "second_office": "in which office",
 }
 _PLACEHOLDER = re.compile(r"\{([^{}\n]*)\}")
-_FOLDER = Path(__file__).parent / "data" / "agreements"
+# The text of each form, under a line "=== form"
+_DELIVERED = Path(__file__).parent / "data" / "agreements.txt"
 
 
 class ExpectedSignatory(TypedDict):
@@ -65,7 +66,9 @@ class Terms(TypedDict):
 @cache
 def delivered_text(form: str) -> str:
     """The text that the service is delivered with, for one form."""
-    return (_FOLDER / f"{AgreementType(form).value}.txt").read_text(encoding="utf-8").strip()
+    texts = _DELIVERED.read_text(encoding="utf-8")
+    _before, _mark, after = texts.partition(f"=== {AgreementType(form).value}\n")
+    return after.partition("\n=== ")[0].strip()
 
 
 def check_text(text: str) -> str:

@@ -172,6 +172,8 @@ ACCOUNT_RATE_LIMITS = {
     # The first sign-in after sign-up, on another device, sends a code of its own
     "confirm_email": "10/m/key",
     "reset_password_from_key": "300/m/ip",
+    # Messages to staff and to organisations, from one network address
+    "contact": "20/h/key,60/d/key",
 }
 # In production one proxy stands before the service: the last address that it names is the client's,
 # whatever the client wrote before it.
@@ -209,6 +211,14 @@ DAILY_QUOTAS_OF_COMMUNITY: dict[str, int] = {
     "invitation_sent": 100,
     "letter_attached": 20,
     "agreement_document_added": 20,
+}
+# Messages from one address of mail, and in one thread, within a day. Whoever sends a form sooner
+# than ``least_seconds`` after it was opened is a machine.
+CONTACT: dict[str, int] = {
+    "a_day": 5,
+    "replies_a_day": 20,
+    "least_seconds": 3,
+    "longest_hours": 24,
 }
 INVITATIONS: dict[str, int] = {"days": 14, "most_waiting": 50}
 CACHES = {

@@ -20,6 +20,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import get_converters
 
 from backend.cities.services.invitations import invitation_path
+from backend.cities.services.tickets import token_of
 from backend.introductions.services.activities import log_activity
 from backend.web.access import access_of
 from backend.web.html.access import ALLAUTH
@@ -120,6 +121,7 @@ def stage(module_db: None) -> Stage:
         happened_on=partnership.since,
         text="A visit.",
     )
+    ticket = make.TicketFactory(user=world.user("official"))
     things = {
         "community_id": world.a.pk,
         "agreement_id": partnership.agreement_id,
@@ -149,6 +151,9 @@ def stage(module_db: None) -> Stage:
         "role_id": world.user("official").community_roles.get().pk,
         "invitation_id": make.InvitationFactory(community=world.a).pk,
         "public_id": make.ApiTokenFactory(user=world.user("official")).public_id,
+        "ticket_id": ticket.pk,
+        "ticket_number": ticket.number,
+        "thread": token_of(ticket),
         "token": invitation_path(make.InvitationFactory(community=world.a).pk).split("/")[2],
     }
     return world, things
@@ -276,6 +281,8 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
         if actor not in {"visitor", "official"}
     },
     **{(f"web:{name}", "curator"): HIDDEN for name in ("people_end", "invitation_revoke")},
+    # One's own messages to staff alone.
+    **{("api:ticket", actor): HIDDEN for actor in ACTORS if actor not in {"visitor", "official"}},
     # Tokens are for people of a community and staff.
     **{(name, "stranger"): HIDDEN for name in ("web:account_tokens", "api:my-tokens")},
     # No mail of that name was sent.

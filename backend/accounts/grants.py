@@ -81,6 +81,8 @@ class Resource(StrEnum):
     MEMBERSHIP = "membership"  # of communities in the network: kept by curators
     PEOPLE = "people"  # members and invitations of a community
     JOINING = "joining"  # requests to join a community: read and answered by its people and staff
+    # Messages to staff: everybody writes one and reads one's own; X: answer, take, close
+    TICKET = "ticket"
     TOKENS = "tokens"  # API tokens: one's own; staff see everybody's, administrators end them
     AUDIT_ALL = "audit_all"
     AUDIT_OWN = "audit_own"
@@ -173,6 +175,7 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
         Actor.CURATOR: "RX",
         Actor.ADMIN: "RX",
     },
+    Resource.TICKET: dict.fromkeys(Actor, "C") | {Actor.CURATOR: "CRX", Actor.ADMIN: "CRX"},
     Resource.TOKENS: {
         Actor.UNVETTED: "CRD",
         Actor.OFFICIAL: "CRD",

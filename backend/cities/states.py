@@ -1,10 +1,10 @@
-"""The lives of a profile, of a partnership that it claims, of an invitation and of a request to
-join, as total tables.
+"""The lives of a profile, of a partnership that it claims, of an invitation, of a request to join
+and of a ticket, as total tables.
 """
 
 from __future__ import annotations
 
-from backend.cities.models import ExistingPartnership, Invitation, JoinRequest, Profile
+from backend.cities.models import ExistingPartnership, Invitation, JoinRequest, Profile, Ticket
 from backend.common.transitions import Transitions
 
 _S = Profile.Status
@@ -42,4 +42,11 @@ JOIN_TRANSITIONS: Transitions = {
     _J.ACCEPTED: frozenset(),
     _J.REFUSED: frozenset(),
     _J.WITHDRAWN: frozenset(),
+}
+
+_T = Ticket.Status
+TICKET_TRANSITIONS: Transitions = {
+    # From closed too: who asked writes once more, or something was forgotten
+    status: frozenset(_T)
+    for status in _T
 }

@@ -15,6 +15,7 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connectio
 from django.db.models import F
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import translation
 
 from backend.accounts.models import AccountMail
@@ -98,6 +99,7 @@ def _mail(delivery: Delivery) -> EmailMultiAlternatives:
         context = {
             "message": message,
             "url": settings.PUBLIC_URL + message.path,
+            "contact": settings.PUBLIC_URL + reverse("web:contact"),
             "language": translation.get_language(),
         }
         text = render_to_string("notifications/mail.txt", context).strip() + "\n"

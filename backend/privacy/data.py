@@ -202,6 +202,7 @@ ACT_ALONE: dict[tuple[str, str], tuple[str, ...]] = {
     ("cities.invitation", "invited_by"): ("community_id", "role", "status", "invited_at"),
     ("cities.memberimport", "by"): ("file_name", "checked_at", "applied_at"),
     ("cities.profileversion", "published_by"): ("profile_id", "number", "published_at"),
+    ("cities.ticket", "owner"): ("number", "topic", "status", "changed_at"),
     ("cities.vettingnote", "by"): ("profile_id", "reason", "text", "at"),
     ("suggestions.decision", "undone_by"): (
         "suggestion_id",

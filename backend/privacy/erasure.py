@@ -26,6 +26,7 @@ from backend.cities.models import (
 )
 from backend.cities.services.invitations import revoke_all_to, withdraw_request
 from backend.cities.services.people import close_role
+from backend.cities.services.tickets import erase_tickets_of
 from backend.cities.services.vetting import erase_letters_of
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields
@@ -132,6 +133,7 @@ def _erase_words_about(user: User, address: str) -> None:
     for request in JoinRequest.objects.filter(user=user, status=JoinRequest.Status.WAITING):
         withdraw_request(by=user, request_id=request.pk)
     JoinRequest.objects.filter(user=user).update(line="")
+    erase_tickets_of(user)
     revoke_all_to(address, by=user)
     Invitation.objects.filter(email__iexact=address).update(email=_address_of(user))
     messages = Notification.objects.filter(recipient=user)

@@ -7,6 +7,7 @@ from django.urls import URLPattern, path, re_path
 from backend.web.accounts import urls as accounts
 from backend.web.agreements import urls as agreements
 from backend.web.curation import urls as curation
+from backend.web.help import urls as help_urls
 from backend.web.introductions import urls as introductions
 from backend.web.meetings import urls as meetings
 from backend.web.members import urls as members
@@ -22,6 +23,7 @@ from backend.web.vetting import urls as vetting
 # Profiles come last: the group of a profile is any word that no other address has taken.
 page_urls: list[URLPattern] = [
     *public.page_urls,
+    *help_urls.page_urls,
     *accounts.page_urls,
     *people.page_urls,
     *members.page_urls,
@@ -41,6 +43,7 @@ api_urls: list[URLPattern] = [
     path("schema/", rest_schema.SchemaView.as_view(), name="schema"),
     path("docs/", rest_schema.DocsView.as_view(), name="docs"),
     *public.api_urls,
+    *help_urls.api_urls,
     *accounts.api_urls,
     *people.api_urls,
     *members.api_urls,

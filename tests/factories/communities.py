@@ -32,6 +32,8 @@ from backend.cities.models import (
     Place,
     Profile,
     ProfileVersion,
+    Ticket,
+    TicketMessage,
     VettingApproval,
     VettingLetter,
     VettingNote,
@@ -337,6 +339,28 @@ class JoinRequestFactory(DjangoModelFactory):
     user = factory.SubFactory(UserFactory)
     role = CommunityRole.Role.OFFICIAL
     line = "I work in the mayor's office."
+
+
+class TicketFactory(DjangoModelFactory):
+    class Meta:
+        model = Ticket
+        skip_postgeneration_save = True
+
+    topic = Ticket.Kind.QUESTION
+    email = factory.Sequence(lambda n: f"writer{n}@example.org")
+    language = "en"
+    message = factory.RelatedFactory(
+        "tests.factories.communities.TicketMessageFactory", factory_related_name="ticket"
+    )
+
+
+class TicketMessageFactory(DjangoModelFactory):
+    class Meta:
+        model = TicketMessage
+
+    ticket = factory.SubFactory(TicketFactory, message=None)
+    side = TicketMessage.Side.WRITER
+    text = "Who runs the programme of Toledo?"
 
 
 class OrganisationFactory(DjangoModelFactory):

@@ -150,27 +150,28 @@ def add_submission(index: int) -> None:
 
 
 STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
-    "staff_vetting": (add_submission, 13),
-    "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 9),
+    "staff_vetting": (add_submission, 14),
+    "staff_tickets": (lambda i: make.TicketFactory(), 7),
+    "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 10),
     "staff_introductions": (
         lambda i: (IntroductionFactory(), ExclusionRuleFactory(country=None, pair=PairFactory())),
-        12,
+        13,
     ),
     "staff_exclusion_rules": (
         lambda i: (ExclusionRuleFactory(), ExclusionRuleFactory(country=None, pair=PairFactory())),
-        9,
+        10,
     ),
-    "staff_policy": (lambda i: ReleasePolicyFactory(), 6),
-    "staff_runs": (lambda i: ScoringRunFactory(), 7),
-    "staff_weights": (lambda i: make_version(f"learned-{i}"), 7),
+    "staff_policy": (lambda i: ReleasePolicyFactory(), 7),
+    "staff_runs": (lambda i: ScoringRunFactory(), 8),
+    "staff_weights": (lambda i: make_version(f"learned-{i}"), 8),
     "staff_dead_letters": (
         lambda i: JobFactory(status="dead", finished_at="2026-03-01T09:00Z", event=EventFactory()),
-        6,
+        7,
     ),
-    "staff_mails": (lambda i: DeliveryFactory(status="failed"), 5),
-    "staff_events": (lambda i: EventFactory(), 6),
-    "staff_agreements": (lambda i: AgreementFactory(), 7),
-    "staff_partnerships": (lambda i: PartnershipFactory(), 9),
+    "staff_mails": (lambda i: DeliveryFactory(status="failed"), 6),
+    "staff_events": (lambda i: EventFactory(), 7),
+    "staff_agreements": (lambda i: AgreementFactory(), 8),
+    "staff_partnerships": (lambda i: PartnershipFactory(), 10),
 }
 
 
@@ -190,7 +191,7 @@ def test_introduction_of_staff_and_of_a_side_with_many_meetings(
         MeetingFactory(introduction=introduction)
         IntroductionNoteFactory(introduction=introduction)
 
-    check_constant(sign_in(curator), url("staff_introduction", introduction.pk), add, at_most=19)
+    check_constant(sign_in(curator), url("staff_introduction", introduction.pk), add, at_most=20)
     check_constant(sign_in(role.user), url("introduction", introduction.pk), add, at_most=18)
 
 
@@ -368,6 +369,12 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
         "me/join-requests/",
         lambda world: make.JoinRequestFactory(user=world.user("official")),
     ),
+    "tickets": (
+        "official",
+        "tickets/",
+        lambda world: make.TicketFactory(user=world.user("official")),
+    ),
+    "staff-tickets": ("curator", "staff/tickets/", lambda world: make.TicketFactory()),
     "agreements": ("official", "communities/{a}/agreements/", _agreement),
     "staff-agreements": ("curator", "staff/agreements/", _agreement),
     "lived-partnerships": ("official", "communities/{a}/partnerships/", _lived),

@@ -14,6 +14,7 @@ from backend.cities.models.profiles import (
     VettingLetter,
     VettingNote,
 )
+from backend.cities.models.tickets import Ticket, TicketMessage
 
 __all__ = [
     "Community",
@@ -32,6 +33,8 @@ __all__ = [
     "Profile",
     "ProfileVersion",
     "ReferenceLoad",
+    "Ticket",
+    "TicketMessage",
     "VettingApproval",
     "VettingLetter",
     "VettingNote",

@@ -63,7 +63,7 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
 def _require_room(by: User, community_id: int) -> None:
     if VettingLetter.objects.filter(profile__community_id=community_id).count() >= MOST_LETTERS:
         raise InvalidFields(
-            {"letter": [_("There are 20 letters already. Write to staff if more are needed.")]}
+            {"letter": [_("There are 20 letters already. For more, use “Contact staff” below.")]}
         )
     require_quota(Topic.LETTER_ATTACHED, by=by, community_id=community_id)
 

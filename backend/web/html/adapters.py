@@ -51,6 +51,12 @@ def allows_one_more(request: HttpRequest, action: str, email: str) -> bool:
     return bool(ratelimit.consume(request, app="allauth.account", action=action, key=key))
 
 
+def network_allows_message(request: HttpRequest) -> bool:
+    """False if as many messages have come from the network address of the request as may."""
+    action = {"app": "allauth.account", "action": "contact"}
+    return bool(ratelimit.consume(request, key=get_ip(request), **action))
+
+
 def require_fresh_without_password(request: HttpRequest) -> None:
     """Raises NotAllowed: the signed-in account has nothing to confirm with, and the session did not
     begin in the last minutes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -52,5 +53,23 @@ def _menu(request: HttpRequest) -> list[MenuItem]:
     ]
 
 
+# Parts of addresses that open something to whoever knows them
+_SECRETS = frozenset({"token", "thread", "key"})
+
+
+def contact_address(request: HttpRequest, **prefilled: str) -> str:
+    """The page on which one writes to staff, with the page that one is on."""
+    match = request.resolver_match
+    # The page of a wrong address is the same bytes whatever the address
+    if match is not None and match.view_name != "web:contact" and _SECRETS.isdisjoint(match.kwargs):
+        prefilled["about"] = request.path
+    query = urlencode(prefilled)
+    return reverse("web:contact") + (f"?{query}" if query else "")
+
+
 def site(request: HttpRequest) -> dict[str, Any]:
-    return {"PUBLIC_URL": settings.PUBLIC_URL, "main_menu": _menu(request)}
+    return {
+        "PUBLIC_URL": settings.PUBLIC_URL,
+        "main_menu": _menu(request),
+        "contact_address": contact_address(request),
+    }

@@ -33,7 +33,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     one that does not exist.
     """
     request.resolver_match = None  # the menu must not mark where the address would have led
-    return render(request, "404.html", status=404)
+    return _problem(
+        request,
+        404,
+        _("There is nothing here, or it is not open to you"),
+        _(
+            "Check the address for a typing error. If somebody sent you the link, ask them whether "
+            "the page belongs to their community alone."
+        ),
+        is_missing=True,
+    )
 
 
 def _way_back(request: HttpRequest) -> str:

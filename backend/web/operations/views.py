@@ -18,6 +18,7 @@ from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
 from backend.cities.queries import partnerships_to_confirm, vetting_queue, whole_trail
+from backend.cities.services.tickets import tickets_waiting
 from backend.common.errors import NotVisible
 from backend.common.formatting import csv_lines
 from backend.introductions.models import Introduction
@@ -41,6 +42,7 @@ from backend.web.operations.forms import EventFilters, StatisticsForm
 class StaffWaiting:
     """What waits for staff: how many, and where."""
 
+    tickets: int  # messages without an answer
     submissions: int
     claims: int  # partnerships to confirm
     to_release: int
@@ -51,6 +53,7 @@ class StaffWaiting:
 def waiting_for_staff(user: User) -> StaffWaiting:
     """Raises NotVisible for others than staff."""
     return StaffWaiting(
+        tickets=tickets_waiting(),
         submissions=vetting_queue(user).count(),
         claims=partnerships_to_confirm(user).count(),
         to_release=staff_suggestions(user).filter(status="proposed").count(),
@@ -107,7 +110,7 @@ def mail(request: HttpRequest, name: str) -> HttpResponse:
     found = read_mail(name)
     if not found.is_open_to(current_user(request)):
         raise NotVisible
-    return render(request, "operations/staff_mail.html", {"mail": found})
+    return render(request, "operations/staff_mails.html", {"mail": found})
 
 
 @open_to(Level.STAFF)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.db.models import Q
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
@@ -18,6 +19,7 @@ from django.utils.translation import ngettext
 from backend.accounts.models import User
 from backend.cities.models import Profile
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
+from backend.cities.services.tickets import tickets_waiting as count_waiting_tickets
 from backend.cities.vetting import first_approval_of, without_a_profile
 from backend.cities.vocabularies import label
 from backend.introductions.models import Agreement, AgreementType
@@ -229,6 +231,18 @@ def agreements_to_sign(community_id: int) -> list[Agreement]:
     return list(
         waiting.select_related("introduction__pair__a", "introduction__pair__b").order_by("id")
     )
+
+
+@register.simple_tag
+def tickets_waiting() -> int:
+    """How many messages wait for staff; asked by the menu of their pages alone."""
+    return count_waiting_tickets()
+
+
+@register.filter
+def language_name(code: str) -> str:
+    """A language of the service by its own name."""
+    return dict(settings.LANGUAGES).get(code, code)
 
 
 @register.filter

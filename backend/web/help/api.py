@@ -1,0 +1,139 @@
+"""Messages to staff: one's own, and staff's queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from backend.accounts.models import User
+from backend.cities.models import Ticket, TicketMessage
+from backend.cities.services.tickets import (
+    answer_ticket,
+    close_ticket,
+    reply_to_ticket,
+    staff_tickets,
+    take_ticket,
+    tickets_of,
+    token_of,
+    write_ticket,
+)
+from backend.common.errors import NotVisible
+from backend.web.access import Level, open_to
+from backend.web.help.forms import TextForm, TicketAnswerForm, TicketFilters, TicketForm
+from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation
+
+
+class TicketMessageSerializer(serializers.Serializer):
+    side = serializers.ChoiceField(choices=TicketMessage.Side.choices)
+    text = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class TicketSerializer(serializers.Serializer):
+    number = serializers.CharField(help_text="As it stands in the mails; the address names it")
+    topic = serializers.ChoiceField(choices=Ticket.Kind.choices)
+    about = serializers.CharField(help_text="The path of the page it was written on")
+    status = serializers.ChoiceField(choices=Ticket.Status.choices)
+    community_id = serializers.IntegerField(allow_null=True)
+    written_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    messages = TicketMessageSerializer(many=True, source="messages.all")
+
+
+class StaffTicketSerializer(TicketSerializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    email = serializers.CharField()
+    language = serializers.CharField()
+    owner = serializers.CharField(
+        allow_null=True, help_text="The address of the member of staff who has taken it"
+    )
+
+
+@open_to(GET=Level.SIGNED_IN, POST=Level.SIGNED_IN)
+class TicketsView(ApiList):
+    """Your messages to staff, the latest first."""
+
+    serializer_class = TicketSerializer
+
+    def get_queryset(self) -> QuerySet[Ticket]:
+        return tickets_of(current_user(self.request))
+
+    @operation("Write to staff", TicketSerializer, takes=TicketForm, status=201)
+    def post(self, request: Request, data: Data) -> object:
+        me = current_user(request)
+        return write_ticket(by=me, **{**data, "email": data["email"] or me.email})
+
+
+def _own(user: User, number: str) -> Ticket:
+    found = tickets_of(user).filter(number=number).first()
+    if found is None:
+        raise NotVisible
+    return found
+
+
+@open_to(GET=Level.SIGNED_IN)
+class TicketView(ApiView):
+    @operation("One of your messages to staff, with its answers", TicketSerializer)
+    def get(self, request: Request, ticket_number: str) -> object:
+        return _own(current_user(request), ticket_number)
+
+
+@open_to(POST=Level.SIGNED_IN)
+class TicketReplyView(ApiView):
+    @operation("Add to one of your messages", TicketSerializer, takes=TextForm)
+    def post(self, request: Request, ticket_number: str, data: Data) -> object:
+        me = current_user(request)
+        reply_to_ticket(by=me, token=token_of(_own(me, ticket_number)), **data)
+        return _own(me, ticket_number)
+
+
+@open_to(GET=Level.STAFF)
+class StaffTicketsView(ApiList):
+    """Messages to staff, the latest change first."""
+
+    serializer_class = StaffTicketSerializer
+    filter_form = TicketFilters
+
+    def get_queryset(self) -> QuerySet[Ticket]:
+        return staff_tickets(current_user(self.request)).prefetch_related("messages")
+
+
+def _for_staff(user: User, ticket_id: int) -> Ticket:
+    found = staff_tickets(user).prefetch_related("messages").filter(pk=ticket_id).first()
+    if found is None:
+        raise NotVisible
+    return found
+
+
+@open_to(GET=Level.STAFF)
+class StaffTicketView(ApiView):
+    @operation("One message to staff, with its answers", StaffTicketSerializer)
+    def get(self, request: Request, ticket_id: int) -> object:
+        return _for_staff(current_user(request), ticket_id)
+
+
+@open_to(POST=Level.STAFF)
+class TicketAnswerView(ApiView):
+    @operation("Answer by mail", StaffTicketSerializer, takes=TicketAnswerForm)
+    def post(self, request: Request, ticket_id: int, data: Data) -> object:
+        answer_ticket(by=current_user(request), ticket_id=ticket_id, **data)
+        return _for_staff(current_user(request), ticket_id)
+
+
+def _act(service: Callable[..., object], summary: str) -> type[ApiView]:
+    @open_to(POST=Level.STAFF)
+    class TicketActView(ApiView):
+        @operation(summary, StaffTicketSerializer)
+        def post(self, request: Request, ticket_id: int) -> object:
+            service(by=current_user(request), ticket_id=ticket_id)
+            return _for_staff(current_user(request), ticket_id)
+
+    return TicketActView
+
+
+TakeView = _act(take_ticket, "Take it, to answer it")
+CloseView = _act(close_ticket, "Close it without an answer")

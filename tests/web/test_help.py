@@ -1,0 +1,234 @@
+"""Writing to staff: the form, what holds machines off, the thread, staff's queue and the API."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
+from django.utils import translation
+
+from backend.accounts.models import AccountMail, User
+from backend.cities.models import CommunityRole, Ticket
+from backend.cities.services.tickets import ticket_path, write_ticket
+from backend.outbox.models import Event
+from backend.privacy.data import export_data
+from backend.privacy.erasure import erase_account
+from backend.web.help.forms import opened_token
+from tests.factories import UserFactory
+from tests.web.conftest import SignIn
+from tests.web.html_forms import form_to, url
+
+pytestmark = pytest.mark.django_db
+TEXT = "Our partner Kotka is missing.\nIt is a partner since 1952."
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    cache.clear()
+
+
+def message(**changed: str) -> dict[str, str]:
+    values = {
+        "topic": "partners",
+        "text": TEXT,
+        "email": "mara@toledo.example",
+        "about": "/sources/",
+    }
+    return values | {"opened": opened_token(time.time() - 60)} | changed
+
+
+def written(**changed: object) -> Ticket:
+    values = {"by": None, "topic": "question", "text": TEXT, "email": "mara@toledo.example"}
+    return write_ticket(**values | changed)  # type: ignore[arg-type]
+
+
+def test_every_page_leads_to_the_form_which_knows_the_page(client: Client) -> None:
+    (link,) = set(re.findall(r'href="(/contact/[^"]*)"', client.get("/sources/").text))
+    assert link == "/contact/?about=%2Fsources%2F"
+    form = form_to(client.get(f"{link}&topic=place&text=Mulaþing").text, "/contact/")
+    shown = {name: form.values[name] for name in ("topic", "about", "text")}
+    assert shown == {"topic": ["place"], "about": ["/sources/"], "text": ["Mulaþing"]}
+
+
+@pytest.mark.parametrize("query", ["topic=<b>", "about=//evil.example/", "about=https://e.example"])
+def test_what_a_link_may_not_fill_in_stays_empty(client: Client, query: str) -> None:
+    form = form_to(client.get(f"/contact/?{query}").text, "/contact/")
+    assert form.values["topic"] == form.values["about"] == [""]
+
+
+def test_secret_of_an_address_is_not_noted(client: Client) -> None:
+    page = client.get(ticket_path(written())).text
+    assert 'href="/contact/"' in page
+
+
+def test_message_without_an_account_gets_a_number_and_a_receipt_without_its_words(
+    client: Client,
+) -> None:
+    with translation.override("es"):
+        response = client.post("/contact/", message(name="Buy at evil.example"), follow=True)
+    ticket = Ticket.objects.get()
+    assert (ticket.topic, ticket.about, ticket.status) == ("partners", "/sources/", "open")
+    assert ticket.number in response.text
+    assert "Kotka" in response.text
+    mail = AccountMail.objects.get()
+    assert mail.to == "mara@toledo.example"
+    assert ticket.number in mail.subject
+    assert ticket_path(ticket) in mail.text
+    assert "Kotka" not in mail.text + mail.subject
+    assert "evil" not in mail.text + mail.subject
+
+
+def test_receipt_and_answer_are_in_the_language_of_the_page(
+    client: Client, sign_in: SignIn
+) -> None:
+    client.post("/contact/", message(), headers={"accept-language": "de"})
+    ticket = Ticket.objects.get()
+    assert ticket.language == "de"
+    sign_in(UserFactory(curator=True)).post(
+        url("staff_ticket", ticket.pk), {"text": "We have added it.", "close": "on"}
+    )
+    receipt, answer = AccountMail.objects.order_by("pk")
+    assert "Ihre Nachricht" in receipt.subject
+    assert "Ihre Nachricht" in answer.subject
+    assert "We have added it." in answer.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"text": "x" * 5001}, "text-wrong"),
+        ({"text": "  "}, "text-wrong"),
+        ({"email": "nobody"}, "email-wrong"),
+        ({"topic": "gold"}, "topic-wrong"),
+        ({"name": "n" * 121}, "name-wrong"),
+        ({"homepage": "https://spam.example"}, "homepage-wrong"),
+        ({"opened": ""}, "press the button once more"),
+        ({"opened": "forged"}, "press the button once more"),
+        ({"age": "-60"}, "very fast"),
+        ({"age": "90000"}, "open for a long time"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_typed_is_lost(
+    client: Client, changed: dict[str, str], says: str
+) -> None:
+    sent = message(name="Mara") | changed
+    if "age" in changed:
+        sent["opened"] = opened_token(time.time() - int(changed["age"]))
+    response = client.post("/contact/", sent)
+    assert response.status_code == 422
+    assert says in response.text
+    form = form_to(response.text, "/contact/")
+    for name in ("topic", "name", "email", "about"):
+        if name not in changed:
+            assert form.values[name] == [sent[name]]
+    assert [text.replace("\r\n", "\n") for text in form.values["text"]] == [sent["text"]]
+    assert form.values["opened"] != [sent["opened"]]
+    assert not Ticket.objects.exists()
+
+
+def test_form_sent_again_after_the_pause_goes_through(
+    client: Client, settings: pytest.MonkeyPatch
+) -> None:
+    """With the token that the refusal has put into the form."""
+    refused = client.post("/contact/", message(opened=""))
+    settings.CONTACT = settings.CONTACT | {"least_seconds": 0}  # type: ignore[attr-defined]
+    form = form_to(refused.text, "/contact/")
+    assert client.post("/contact/", form.values).status_code == 302
+
+
+def test_address_and_network_have_their_limits(client: Client) -> None:
+    for _index in range(settings.CONTACT["a_day"]):
+        assert client.post("/contact/", message()).status_code == 302
+    refused = client.post("/contact/", message(email="MARA@toledo.example"))
+    assert refused.status_code == 422
+    assert "Kotka" in refused.text
+    sent = [
+        client.post("/contact/", message(email=f"a{index}@x.example")).status_code
+        for index in range(20 - settings.CONTACT["a_day"])
+    ]
+    assert sent[:-1] == [302] * (len(sent) - 1)
+    assert sent[-1] == 422
+    assert (
+        client.post("/contact/", message(email="b@x.example"), REMOTE_ADDR="192.0.2.7").status_code
+        == 302
+    )
+
+
+def test_writer_replies_by_the_link_and_a_forged_link_leads_nowhere(client: Client) -> None:
+    ticket = written()
+    Ticket.objects.update(status="closed")
+    path = ticket_path(ticket)
+    assert client.get(path[:-2] + "x/").status_code == 404
+    reply = {"text": "And Kiel.", "opened": opened_token(time.time() - 60)}
+    assert client.post(path, reply).status_code == 302
+    ticket.refresh_from_db()
+    assert ticket.status == "open"
+    assert "And Kiel." in client.get(path).text
+    for _index in range(settings.CONTACT["replies_a_day"] - 2):
+        cache.clear()
+        assert client.post(path, reply).status_code == 302
+    cache.clear()
+    assert client.post(path, reply).status_code == 422
+
+
+def test_staff_find_take_answer_and_close(sign_in: SignIn, official: CommunityRole) -> None:
+    curator = UserFactory(curator=True)
+    first, second = written(community_id=official.community_id, by=official.user), written()
+    client = sign_in(curator)
+    assert '<span class="count">2' in client.get(url("staff_vetting")).text
+    assert first.number in client.get(url("staff_tickets")).text
+    client.post(url("ticket_take", first.pk))
+    mine = client.get(url("staff_tickets"), {"shown": "mine"}).text
+    assert first.number in mine
+    assert second.number not in mine
+    assert client.post(url("staff_ticket", first.pk), {"text": " "}).status_code == 422
+    client.post(url("staff_ticket", first.pk), {"text": "Done."})
+    first.refresh_from_db()
+    assert (first.status, first.owner_id) == ("answered", curator.pk)
+    client.post(url("ticket_close", second.pk))
+    assert AccountMail.objects.filter(subject__contains=second.number).count() == 1
+    assert '<span class="count">' not in client.get(url("staff_tickets")).text
+
+
+def test_api_writes_answers_and_shows_each_their_own(
+    sign_in: SignIn, official: CommunityRole, stranger: User
+) -> None:
+    mine, other = sign_in(official.user), sign_in(stranger)
+    asked = {"topic": "membership", "text": TEXT, "community_id": official.community_id}
+    made = mine.post("/api/v1/tickets/", asked, content_type="application/json")
+    assert made.status_code == 201
+    number = made.json()["number"]
+    assert Ticket.objects.get().email == official.user.email
+    foreign = other.post("/api/v1/tickets/", asked, content_type="application/json")
+    assert foreign.status_code == 422
+    assert other.get(f"/api/v1/tickets/{number}/").status_code == 404
+    staff = sign_in(UserFactory(curator=True))
+    (row,) = staff.get("/api/v1/staff/tickets/", {"shown": "open"}).json()["results"]
+    base = f"/api/v1/staff/tickets/{row['id']}/"
+    staff.post(f"{base}take/", {}, content_type="application/json")
+    said = staff.post(f"{base}answer/", {"text": "Paid."}, content_type="application/json")
+    assert [one["text"] for one in said.json()["messages"]] == [TEXT, "Paid."]
+    mine.post(f"/api/v1/tickets/{number}/reply/", {"text": "Ta."}, content_type="application/json")
+    read = mine.get(f"/api/v1/tickets/{number}/").json()
+    assert (read["status"], len(read["messages"])) == ("open", 3)
+    assert (
+        staff.post(f"{base}close/", {}, content_type="application/json").json()["status"]
+        == "closed"
+    )
+    assert "email" not in read
+    assert mine.get("/api/v1/tickets/").json()["results"][0]["number"] == number
+
+
+def test_trail_holds_no_word_and_who_leaves_takes_theirs_along(official: CommunityRole) -> None:
+    person = UserFactory(email="mara@toledo.example")
+    written(by=person)
+    written()
+    assert all("Kotka" not in str(event.payload) for event in Event.objects.all())
+    exported = export_data(by=person)["records"]["cities.ticketmessage.by"]
+    assert [row["text"] for row in exported] == [TEXT]
+    erase_account(by=person, email=person.email)
+    assert not Ticket.objects.exists()

@@ -62,6 +62,8 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "backend.web.html.languages.LanguageAddressMiddleware",
+    "backend.web.cache.PageCacheMiddleware",
     "backend.web.html.sessions.NoStoreMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -221,6 +223,9 @@ CONTACT: dict[str, int] = {
     "longest_hours": 24,
 }
 INVITATIONS: dict[str, int] = {"days": 14, "most_waiting": 50}
+# Bytes of public pages that each process of the web keeps. Tests look at what is made, not at what
+# was kept; those of the cache itself set it.
+PAGE_CACHE_BYTES = 0 if MODE == "test" else 64 * 2**20
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
 }

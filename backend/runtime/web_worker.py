@@ -72,7 +72,8 @@ class ServiceLog(Logger):
         path = environ.get("PATH_INFO", "")
         if not self.access_log_enabled or (path in _PROBES and resp.status_code < 400):
             return
-        from backend.web.operations.request_ids import HEADER, ROUTE  # needs Django, loaded by now
+        from backend.web import ROUTE  # needs Django, loaded by now
+        from backend.web.operations.request_ids import HEADER
 
         given = {name.lower(): value for name, value in resp.headers}
         asked = {"route": environ[ROUTE]} if ROUTE in environ else {"path": path}

@@ -1,6 +1,10 @@
-"""What the API remembers of its own: which acts a client has asked for under which key."""
+"""What the web remembers of its own: which acts a client of the API has asked for under which key,
+and which tables have changed since a page was made.
+"""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -23,3 +27,46 @@ class IdempotencyKey(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once")]
         indexes = [models.Index(fields=["user", "created_at"], name="idempotency_key_age")]
+
+
+class TableVersion(models.Model):
+    """How often a table that public pages show has changed: the sum over its rows here.
+
+    Triggers count in the commit of the change itself. Each connection to the server has a row of
+    its own, so that no two commits wait for each other.
+    """
+
+    WATCHED: ClassVar[frozenset[str]] = frozenset(
+        {
+            "cities_community",
+            "cities_country",
+            "cities_existingpartnership",
+            "cities_listedpartnership",
+            "cities_membership",
+            "cities_organisation",
+            "cities_place",
+            "cities_placename",
+            "cities_profile",
+            "cities_profileversion",
+            "cities_referenceload",
+            "introductions_agreement",
+            "introductions_partnership",
+            "introductions_signatory",
+            "suggestions_pair",
+        }
+    )
+    SUMS: ClassVar[str] = (
+        "SELECT table_name, sum(changes)::bigint FROM web_tableversion GROUP BY table_name"
+    )
+
+    table_name = models.CharField(max_length=63)
+    connection = models.IntegerField(help_text="Process id of the server's side; 0: of past ones")
+    changes = models.BigIntegerField(help_text="Commits that changed the table")
+    last_commit = models.BigIntegerField(help_text="Number of the last of these transactions")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["table_name", "connection"], name="table_version_once_per_connection"
+            )
+        ]

@@ -4,6 +4,7 @@ and written in each language.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,40 @@ def test_numbers_are_written_as_the_reader_writes_them(
             for answer in group.answers
         ]
     assert shown == [people, area, "12"]
+
+
+def test_address_with_a_language_is_in_it_and_so_are_its_links(client: Client) -> None:
+    html = client.get("/ar/communities/", headers={"accept-language": "de"}).text
+    assert 'lang="ar" dir="rtl"' in html
+    assert 'href="/ar/partnerships/"' in html
+    links = re.sub(r"\s+", " ", html)
+    assert f'rel="canonical" href="{settings.PUBLIC_URL}/ar/communities/"' in links
+    assert f'hreflang="ja" href="{settings.PUBLIC_URL}/ja/communities/"' in links
+    assert f'hreflang="en" href="{settings.PUBLIC_URL}/communities/"' in links
+
+
+def test_address_without_a_language_goes_on_answering_in_english(client: Client) -> None:
+    for path in ("/communities/?search=port", "/partnerships/?search=port"):
+        response = client.get(path)
+        assert response.status_code == 200
+        assert 'lang="en"' in response.text
+        links = re.sub(r"\s+", " ", response.text)
+        assert f'rel="canonical" href="{settings.PUBLIC_URL}{path}"' in links
+
+
+@pytest.mark.parametrize("path", ["/account/login/?next=/x/", "/no/such/page/", "/api/v1/places/"])
+def test_language_goes_along_to_what_has_one_address(client: Client, path: str) -> None:
+    response = client.get(f"/es{path}")
+    assert (response.status_code, response["Location"]) == (302, path)
+    assert 'lang="es"' in shown(client, accept_language="de")
+
+
+def test_language_of_an_address_never_leads_elsewhere(client: Client) -> None:
+    assert client.get("/es//elsewhere.example/")["Location"] == "/elsewhere.example/"
+    assert client.get("/es/%5Celsewhere.example/")["Location"] == "/%5Celsewhere.example/"
+
+
+def test_page_of_the_account_is_in_the_language_of_an_address(sign_in: SignIn) -> None:
+    client = sign_in(UserFactory(language="fr"))
+    assert 'lang="ja"' in shown(client, "/ja/communities/")
+    assert 'lang="fr"' in shown(client, "/communities/")

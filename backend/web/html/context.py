@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.notifications.services import unread_count
+from backend.web.html.languages import addresses_by_language, without_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,18 @@ def contact_address(request: HttpRequest, **prefilled: str) -> str:
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
+    """``language_links``: each language, its name, and the address of this page in it; the account
+    decides for who is signed in.
+    """
+    addresses = (
+        {} if isinstance(getattr(request, "user", None), User) else (addresses_by_language(request))
+    )
     return {
         "PUBLIC_URL": settings.PUBLIC_URL,
         "main_menu": _menu(request),
         "contact_address": contact_address(request),
+        "language_links": [
+            (code, name, addresses[code]) for code, name in settings.LANGUAGES if addresses
+        ],
+        "plain_address": without_language(request),
     }

@@ -12,8 +12,9 @@ from typing import Any
 import structlog
 from django.http import HttpRequest, HttpResponseBase
 
+from backend.web import ROUTE
+
 HEADER = "X-Request-Id"
-ROUTE = "csc.route"
 
 
 class RequestIdMiddleware:

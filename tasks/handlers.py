@@ -34,6 +34,7 @@ from backend.suggestions.services.partners import close_suggestions_of_partners
 from backend.suggestions.services.prospects import store_prospects
 from backend.suggestions.services.runs import clear_old_runs
 from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
+from backend.web.models import merge_table_versions
 from tasks.app import app
 from tasks.jobs import handles
 from tasks.schedule import open_due_tick
@@ -201,3 +202,4 @@ def clear_old_rows(lease: Lease) -> None:
     clear_old_mails(older_than=DONE_WORK_KEPT)
     clear_old_runs()
     clear_done_jobs(older_than=DONE_WORK_KEPT)
+    merge_table_versions()

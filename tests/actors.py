@@ -11,6 +11,7 @@ import datetime as dt
 import itertools
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -454,3 +455,39 @@ def pass_time(**time: int) -> None:
     Suggestion.objects.update(**{column: F(column) - ago for column in columns})
     Pair.objects.update(closed_until=F("closed_until") - ago)
     Job.objects.update(available_at=F("available_at") - ago)
+
+
+# Acts of several people at the same moment, each on a database connection of its own.
+
+
+def outcomes_of(*acts: Callable[[], Any]) -> list[Any]:
+    """Runs the acts together; what each returned, or the ``DomainError`` that it was refused
+    with.
+    """
+    start, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
+    unforeseen: list[BaseException] = []
+
+    def run(index: int) -> None:
+        try:
+            connection.ensure_connection()
+            start.wait(timeout=10)
+            outcomes[index] = acts[index]()
+        except DomainError as error:
+            outcomes[index] = error  # type: ignore[call-overload]
+        except BaseException as error:
+            unforeseen.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert unforeseen == []
+    return outcomes
+
+
+def at_once(*acts: Callable[[], Any]) -> list[DomainError | None]:
+    """Runs the acts together; what each was refused with, None for those that went through."""
+    return [outcome if isinstance(outcome, DomainError) else None for outcome in outcomes_of(*acts)]

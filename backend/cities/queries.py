@@ -40,6 +40,7 @@ def seeking_communities() -> QuerySet[Community]:
     return (
         Community.objects.seeking()
         .select_related("country", "place", "profile__current_version")
+        .defer("profile__draft", "profile__answer_revisions", "place__search_text")
         .order_by("name", "id")
     )
 

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from itertools import islice
+from typing import Any, overload
 
-from django.contrib.postgres.fields import ArrayField
-from django.core.exceptions import EmptyResultSet
-from django.db import connection
-from django.db.models import (
-    BooleanField,
-    Case,
-    CharField,
-    Exists,
-    F,
-    IntegerField,
-    JSONField,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    TextField,
-    Value,
-    When,
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from backend.cities.models import (
+    Community,
+    ExistingPartnership,
+    ListedPartnership,
+    Membership,
+    Place,
 )
-from django.db.models.functions import Cast, ExtractYear, NullIf
-
-from backend.cities.models import Community, ExistingPartnership, ListedPartnership, Membership
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.names import fold
 from backend.cities.queries import confirmed_partnerships
@@ -202,18 +188,6 @@ def any_of(conditions: Any) -> Q:
     return joined
 
 
-def as_text(value: Any) -> Cast:
-    return Cast(value, TextField())
-
-
-def is_public(*paths: str) -> Any:
-    """The community's id, by the first path that leads to one, where it has a page that anybody may
-    read.
-    """
-    named = any_of(Q(pk=OuterRef(path)) for path in paths)
-    return Community.objects.public().filter(named).values("pk")[:1]
-
-
 # The directory: partnerships of members, recorded here, confirmed by staff, or named by public
 # lists.
 #
@@ -222,26 +196,10 @@ def is_public(*paths: str) -> Any:
 # recorded is not listed again because somebody claims it or a public list names it.
 
 
-RECORDED, CONFIRMED, LISTED = "recorded", "confirmed", "listed"
+RECORDED, CONFIRMED, LISTED = SOURCES = "recorded", "confirmed", "listed"
 
 
 MOST_ARCS = 200
-
-
-_OF_A_SIDE = ("name", "country", "place", "community", "latitude", "longitude")
-_OF_BOTH = ("form", "status", "year", "themes", "is_recognised", "is_sample", "lists")
-_COLUMNS = (
-    "source",
-    "row",
-    *(f"{side}_{part}" for side in "ab" for part in _OF_A_SIDE),
-    *_OF_BOTH,
-)
-
-
-_ORDER = (
-    "ORDER BY CASE source WHEN 'recorded' THEN 0 WHEN 'confirmed' THEN 1 ELSE 2 END, a_name, "
-    "b_name, source, row"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +215,7 @@ class DirectorySide:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One partnership of the directory, wherever it comes from. ``community`` of a side is set
-    where it has a public page.
+    where it has a public page; ``kinds`` are those of its members, ``words`` what it is found by.
     """
 
     source: str
@@ -267,228 +225,242 @@ class Entry:
     form: str
     status: str
     year: int | None
+    themes: tuple[str, ...]
     is_recognised: bool
     is_sample: bool
-    lists: list[str]
+    lists: tuple[str, ...]
+    kinds: frozenset[str]
+    words: str
+
+    @property
+    def sides(self) -> tuple[DirectorySide, DirectorySide]:
+        return self.a, self.b
 
 
-def _side(
-    prefix: str,
-    name: Any,
-    country: str,
-    place: Any,
-    community: tuple[str, ...],
-    latitude: Any,
-    longitude: Any,
-) -> dict[str, Any]:
-    return {
-        f"{prefix}_name": as_text(name),
-        f"{prefix}_country": as_text(F(country)),
-        f"{prefix}_place": place,
-        f"{prefix}_community": Subquery(is_public(*community)),
-        f"{prefix}_latitude": latitude,
-        f"{prefix}_longitude": longitude,
-    }
-
-
-def _parts(asked: RowFilters) -> list[QuerySet[Any, Any]]:
-    """The three sources with the same columns."""
-    no_lists = Value([], output_field=ArrayField(CharField()))
-    no_themes = Cast(Value("[]"), JSONField())
-    recorded = recorded_partnerships(asked).prefetch_related(None).select_related(None).order_by()
-    confirmed = confirmed_of_members(asked).select_related(None).defer(None).order_by()
-    listed = listed_of_members(asked).select_related(None).order_by()
-    either_sample = Q(pair__a__is_sample=True) | Q(pair__b__is_sample=True)
-    parts = [
-        recorded.annotate(
-            source=as_text(Value(RECORDED)),
-            row=F("id"),
-            **_side(
-                "a",
-                F("pair__a__name"),
-                "pair__a_country",
-                F("pair__a__place"),
-                ("pair__a",),
-                F("pair__a__latitude"),
-                F("pair__a__longitude"),
-            ),
-            **_side(
-                "b",
-                F("pair__b__name"),
-                "pair__b_country",
-                F("pair__b__place"),
-                ("pair__b",),
-                F("pair__b__latitude"),
-                F("pair__b__longitude"),
-            ),
-            year=Cast(ExtractYear("since"), IntegerField()),
-            themes=F("agreement__areas"),
-            is_recognised=F("recognised"),
-            is_sample=Case(
-                When(either_sample, then=Value(True)),
-                default=Value(False),
-                output_field=BooleanField(),
-            ),
-            lists=no_lists,
-        ),
-        confirmed.annotate(
-            source=as_text(Value(CONFIRMED)),
-            row=F("id"),
-            **_side(
-                "a",
-                F("community__name"),
-                "community__country",
-                F("community__place"),
-                ("community",),
-                F("community__latitude"),
-                F("community__longitude"),
-            ),
-            **_side(
-                "b",
-                F("name"),
-                "country",
-                F("place"),
-                ("place__community", "partner"),
-                F("place__latitude"),
-                F("place__longitude"),
-            ),
-            themes=no_themes,
-            is_recognised=Value(False),
-            is_sample=F("community__is_sample"),
-            lists=no_lists,
-        ),
-        listed.annotate(
-            source=as_text(Value(LISTED)),
-            row=F("id"),
-            **_side(
-                "a",
-                F("place_a__name"),
-                "place_a__country",
-                F("place_a"),
-                ("place_a__community",),
-                F("place_a__latitude"),
-                F("place_a__longitude"),
-            ),
-            **_side(
-                "b",
-                F("place_b__name"),
-                "place_b__country",
-                F("place_b"),
-                ("place_b__community",),
-                F("place_b__latitude"),
-                F("place_b__longitude"),
-            ),
-            form=as_text(Value("")),
-            status=as_text(Value(UNKNOWN)),
-            year=Cast(NullIf(Value(0), Value(0)), IntegerField()),
-            themes=no_themes,
-            is_recognised=Value(False),
-            is_sample=Value(False),
-            lists=F("sources"),
-        ),
+def all_entries() -> list[Entry]:
+    """The whole directory: recorded ones first, then by name. Six statements."""
+    ids = _CommunityIds()
+    entries = [
+        *(_of_recorded(row, ids) for row in _recorded_rows()),
+        *(_of_confirmed(row, ids) for row in _confirmed_rows()),
+        *(_of_listed(row, ids) for row in _ends_of_listed()),
     ]
-    return [part.values_list(*_COLUMNS) for part in parts]
+    order = {source: number for number, source in enumerate(SOURCES)}
+    return sorted(entries, key=lambda one: (order[one.source], one.a.name, one.b.name, one.row))
 
 
-class Directory:
-    """The directory under some filters: how many, a slice of it, what narrows it further, and the
-    arcs of its map. Two statements.
+class _CommunityIds:
+    """Which communities have a public page, which are members and of which kind, and the community
+    of each place.
     """
 
-    def __init__(self, asked: RowFilters) -> None:
-        self._params: list[Any] = []
-        selects = []
-        for part in _parts(asked):
-            try:
-                sql, params = part.query.get_compiler(using=connection.alias).as_sql()
-            except EmptyResultSet:  # these filters leave nothing of this source
-                continue
-            selects.append(f"({sql})")
-            self._params += params
-        self._entries = (
-            f"WITH entry ({', '.join(_COLUMNS)}) AS ({' UNION ALL '.join(selects)}) "
-            if selects
-            else ""
-        )
+    def __init__(self) -> None:
+        self.public = set(Community.objects.public().order_by().values_list("pk", flat=True))
+        members = Community.objects.filter(pk__in=member_communities()).order_by()
+        rows = members.values_list("pk", "place", "country")
+        kinds = [
+            (pk, place, "us" if country == HOME_COUNTRY else "global")
+            for pk, place, country in rows
+        ]
+        self._kind_of_community = {pk: kind for pk, _place, kind in kinds}
+        self._kind_of_place = {place: kind for _pk, place, kind in kinds if place is not None}
 
-    def _rows(self, select: str, *params: Any) -> list[tuple[Any, ...]]:
-        if not self._entries:
-            return []
-        with connection.cursor() as cursor:
-            cursor.execute(self._entries + select, [*self._params, *params])
-            return cursor.fetchall()
+    def kinds(
+        self, communities: Iterable[int | None], places: Iterable[int | None]
+    ) -> frozenset[str]:
+        found = {self._kind_of_community.get(pk) for pk in communities if pk is not None}
+        found |= {self._kind_of_place.get(pk) for pk in places if pk is not None}
+        return frozenset(kind for kind in found if kind is not None)
 
-    @cached_property
-    def _summary(self) -> dict[str, dict[str, int]]:
-        """Count, facets and arcs together: the entries are found once for all three."""
-        counted: dict[str, dict[str, int]] = defaultdict(dict)
-        for name, code, number in self._rows(_SUMMARY):
-            counted[name][code] = number
-        return counted
+    def first_public(self, *communities: int | None) -> int | None:
+        return next((pk for pk in communities if pk in self.public), None)
+
+
+def _words(names: Iterable[str], places: Iterable[Place | None]) -> str:
+    """What a partnership is found by: the names of its sides as they are typed, and all names of
+    their places.
+    """
+    of_places = (place.search_text for place in places if place is not None)
+    return "|".join((*map(fold, names), *of_places))
+
+
+def _community_side(community: Community, ids: _CommunityIds) -> DirectorySide:
+    return DirectorySide(
+        name=community.name,
+        country=community.country_id,
+        place=community.place_id,
+        community=ids.first_public(community.pk),
+        latitude=community.latitude,
+        longitude=community.longitude,
+    )
+
+
+def _recorded_rows() -> QuerySet[Partnership]:
+    sides = ("pair__a__place", "pair__b__place", "agreement")
+    return recorded_partnerships().prefetch_related(None).select_related(*sides)
+
+
+def _confirmed_rows() -> QuerySet[ExistingPartnership]:
+    sides = ("community__place", "place__community", "partner")
+    return confirmed_of_members().select_related(None).defer(None).select_related(*sides)
+
+
+def _ends_of_listed() -> QuerySet[ListedPartnership, dict[str, Any]]:
+    ends = [f"{side}__{part}" for side in ("place_a", "place_b") for part in _OF_A_PLACE]
+    return listed_of_members().select_related(None).order_by().values("pk", "sources", *ends)
+
+
+def _place_side(place: Place, community: int | None, name: str = "") -> DirectorySide:
+    return DirectorySide(
+        name=name or place.name,
+        country=place.country_id,
+        place=place.pk,
+        community=community,
+        latitude=place.latitude,
+        longitude=place.longitude,
+    )
+
+
+def _community_of(place: Place | None) -> int | None:
+    community = getattr(place, "community", None) if place is not None else None
+    return community.pk if community is not None else None
+
+
+def _of_recorded(row: Partnership, ids: _CommunityIds) -> Entry:
+    a, b = row.pair.a, row.pair.b
+    return Entry(
+        source=RECORDED,
+        row=row.pk,
+        a=_community_side(a, ids),
+        b=_community_side(b, ids),
+        form=row.form,
+        status=row.status,
+        year=row.since.year if row.since else None,
+        themes=tuple(row.agreement.areas),
+        is_recognised=row.recognised,  # type: ignore[attr-defined]
+        is_sample=a.is_sample or b.is_sample,
+        lists=(),
+        kinds=ids.kinds((a.pk, b.pk), ()),
+        words=_words((a.name, b.name), (a.place, b.place)),
+    )
+
+
+def _of_confirmed(row: ExistingPartnership, ids: _CommunityIds) -> Entry:
+    community, place = row.community, row.place
+    of_place = _community_of(place)
+    public = ids.first_public(of_place, row.partner_id)
+    names = [community.name, row.name, row.partner.name if row.partner else ""]
+    return Entry(
+        source=CONFIRMED,
+        row=row.pk,
+        a=_community_side(community, ids),
+        b=_place_side(place, public, row.name)
+        if place is not None
+        else DirectorySide(row.name, row.country_id, None, public, None, None),
+        form=row.form,
+        status=row.status,
+        year=row.year,
+        themes=(),
+        is_recognised=False,
+        is_sample=community.is_sample,
+        lists=(),
+        kinds=ids.kinds((community.pk, of_place, row.partner_id), ()),
+        words=_words(names, (community.place, place)),
+    )
+
+
+# The gazetteer's two ends of a listed pair: few columns, of many rows.
+_OF_A_PLACE = ("pk", "name", "country", "latitude", "longitude", "search_text", "community")
+
+
+def _of_listed(row: Mapping[str, Any], ids: _CommunityIds) -> Entry:
+    ends = [[row[f"{side}__{part}"] for part in _OF_A_PLACE] for side in ("place_a", "place_b")]
+    a, b = (
+        DirectorySide(name, country, pk, ids.first_public(community), latitude, longitude)
+        for pk, name, country, latitude, longitude, _text, community in ends
+    )
+    return Entry(
+        source=LISTED,
+        row=row["pk"],
+        a=a,
+        b=b,
+        form="",
+        status=UNKNOWN,
+        year=None,
+        themes=(),
+        is_recognised=False,
+        is_sample=False,
+        lists=tuple(row["sources"]),
+        kinds=ids.kinds((), (a.place, b.place)),
+        words="|".join(end[5] for end in ends),
+    )
+
+
+def _fits(entry: Entry, asked: RowFilters, words: Sequence[str]) -> bool:
+    return (
+        (not asked.country or asked.country in (entry.a.country, entry.b.country))
+        and (not asked.kind or asked.kind in entry.kinds)
+        and (not asked.theme or asked.theme in entry.themes)
+        and (not asked.status or asked.status == entry.status)
+        and (asked.decade is None or _decade(entry) == asked.decade)
+        and (not asked.recognised or entry.is_recognised)
+        and (asked.place is None or asked.place in (entry.a.place, entry.b.place))
+        and all(word in entry.words for word in words)
+    )
+
+
+def _decade(entry: Entry) -> int | None:
+    return None if entry.year is None else entry.year // 10 * 10
+
+
+class Directory(Sequence[Entry]):
+    """The directory under some filters: how many, a slice of it, what narrows it further, and the
+    arcs of its map.
+
+    Args:
+        entries: the whole directory, where it is at hand; else it is read.
+    """
+
+    def __init__(self, asked: RowFilters, entries: Sequence[Entry] | None = None) -> None:
+        words = searched_words(asked)
+        everything = all_entries() if entries is None else entries
+        self._entries = [entry for entry in everything if _fits(entry, asked, words)]
 
     def __len__(self) -> int:
-        return self._summary["count"].get("all", 0)
+        return len(self._entries)
 
-    def count(self) -> int:
-        return len(self)
-
-    def __getitem__(self, wanted: slice) -> list[Entry]:
-        """What pages need: entries from one position to another. Recorded ones first, then by
-        name.
-        """
-        start, stop = wanted.start or 0, wanted.stop
-        limit = "" if stop is None else f" LIMIT {int(stop) - int(start)}"
-        select = f"SELECT * FROM entry {_ORDER}{limit} OFFSET {int(start)}"  # noqa: S608 - numbers alone
-        return [_entry(row) for row in self._rows(select)]
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self[:])
+    @overload
+    def __getitem__(self, wanted: int) -> Entry: ...
+    @overload
+    def __getitem__(self, wanted: slice) -> list[Entry]: ...
+    def __getitem__(self, wanted: int | slice) -> Entry | list[Entry]:
+        return self._entries[wanted]
 
     def facets(self) -> dict[str, dict[str, int]]:
         """How many entries each country, status, decade and theme (of those whose themes are known)
         has.
         """
-        return {
-            name: counted for name, counted in self._summary.items() if name not in ("count", "arc")
-        }
+        counted: dict[str, Counter[str]] = defaultdict(Counter)
+        for entry in self._entries:
+            counted["country"].update({entry.a.country, entry.b.country})
+            counted["status"][entry.status] += 1
+            counted["theme"].update(entry.themes)
+            if (decade := _decade(entry)) is not None:
+                counted["decade"][str(decade)] += 1
+            if entry.is_recognised:
+                counted["recognised"]["yes"] += 1
+        return {name: dict(numbers) for name, numbers in counted.items() if numbers}
 
     def arcs(self) -> list[tuple[float, float, float, float]]:
         """Longitude and latitude of both ends of the first MOST_ARCS entries whose ends are
         known.
         """
-        numbers = self._summary["arc"]
-        return [
-            tuple(json.loads(numbered.partition(":")[2]))
-            for numbered in sorted(numbers, key=numbers.__getitem__)
-        ]
-
-
-_COUNTED = """
-SELECT 'count', 'all', count(*) FROM entry
-UNION ALL SELECT 'status', status, count(*) FROM entry GROUP BY status
-UNION ALL SELECT 'decade', (year / 10 * 10)::text, count(*) FROM entry
-    WHERE year IS NOT NULL GROUP BY 2
-UNION ALL SELECT 'recognised', 'yes', count(*) FROM entry WHERE is_recognised HAVING count(*) > 0
-UNION ALL SELECT 'theme', code, count(*)
-    FROM entry, jsonb_array_elements_text(themes) AS code GROUP BY code
-UNION ALL SELECT 'country', code, count(*) FROM (
-    SELECT a_country AS code FROM entry
-    UNION ALL SELECT b_country FROM entry WHERE b_country <> a_country
-) AS side GROUP BY code
-UNION ALL SELECT 'arc', concat(number, ':', ends), number FROM (
-    SELECT json_build_array(a_longitude, a_latitude, b_longitude, b_latitude)::text AS ends,
-        row_number() OVER (ORDERED) AS number
-    FROM entry WHERE a_latitude IS NOT NULL AND b_latitude IS NOT NULL ORDERED LIMIT MOST
-) AS arc"""
-
-
-_SUMMARY = _COUNTED.replace("ORDERED", _ORDER).replace("MOST", str(MOST_ARCS))
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    a, b = (
-        DirectorySide(**{part: values[f"{side}_{part}"] for part in _OF_A_SIDE}) for side in "ab"
-    )
-    rest = {name: values[name] for name in ("source", "row", *_OF_BOTH) if name != "themes"}
-    return Entry(a=a, b=b, **rest)
+        known = (
+            (a.longitude, a.latitude, b.longitude, b.latitude)
+            for a, b in (entry.sides for entry in self._entries)
+            if a.longitude is not None
+            and a.latitude is not None
+            and b.longitude is not None
+            and b.latitude is not None
+        )
+        return list(islice(known, MOST_ARCS))

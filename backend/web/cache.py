@@ -19,8 +19,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.apps import apps
 from django.conf import settings
@@ -35,6 +36,7 @@ from backend.web.models import TableVersion
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 Key = tuple[str, ...]
+Value = TypeVar("Value")
 
 # What pages say of today and of the last days is at most so old.
 LONGEST_SECONDS = 300.0
@@ -65,8 +67,7 @@ class KeptPage:
             return False
         if not self.versions:
             return True
-        versions = table_versions()
-        return all(versions.get(table, 0) == number for table, number in self.versions.items())
+        return _are_current(self.versions, table_versions())
 
 
 class PageCache:
@@ -131,13 +132,52 @@ class _TablesRead:
 
 @functools.cache
 def _any_table() -> re.Pattern[str]:
-    names = (model._meta.db_table for model in apps.get_models(include_auto_created=True))
-    return re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+    models = set(apps.get_models(include_auto_created=True)) - {TableVersion}
+    names = sorted(re.escape(model._meta.db_table) for model in models)
+    return re.compile(rf"\b(?:{'|'.join(names)})\b")
 
 
 @functools.lru_cache(maxsize=2000)
 def _tables_of(sql: str) -> frozenset[str]:
     return frozenset(_any_table().findall(sql))
+
+
+# The tables that the page which is being made has read.
+_read: ContextVar[set[str]] = ContextVar("tables_read")
+
+
+class Remembered(Generic[Value]):
+    """A value that many pages are made from, made again when a table has changed that it was read
+    from. One thread makes it; others wait, rather than make it as well.
+    """
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._kept: tuple[Value, Mapping[str, int]] | None = None
+
+    def __call__(self) -> Value:
+        if not settings.PAGE_CACHE_BYTES:
+            return self._make()
+        with self._lock:
+            versions = table_versions()
+            if self._kept is None or not _are_current(self._kept[1], versions):
+                self._kept = self._made(versions)
+            value, made_of = self._kept
+        _read.get(set()).update(made_of)  # so does the page that shows it
+        return value
+
+    def _made(self, versions: Mapping[str, int]) -> tuple[Value, Mapping[str, int]]:
+        reading = _TablesRead()
+        with connection.execute_wrapper(reading):
+            value = self._make()
+        if unwatched := reading.names - TableVersion.WATCHED:
+            raise LookupError(f"Nobody watches {', '.join(sorted(unwatched))}: see TableVersion.")
+        return value, {table: versions.get(table, 0) for table in reading.names}
+
+
+def _are_current(made_of: Mapping[str, int], versions: Mapping[str, int]) -> bool:
+    return all(versions.get(table, 0) == number for table, number in made_of.items())
 
 
 class PageCacheMiddleware:
@@ -152,10 +192,14 @@ class PageCacheMiddleware:
         key = _key(request)
         page = PAGES.get(key)
         if page is None:
-            before, read = table_versions(), _TablesRead()
-            with connection.execute_wrapper(read):
-                response = self.get_response(request)
-            page = _kept(request, response, read.names, before)
+            before, reading = table_versions(), _TablesRead()
+            token = _read.set(reading.names)
+            try:
+                with connection.execute_wrapper(reading):
+                    response = self.get_response(request)
+            finally:
+                _read.reset(token)
+            page = _kept(request, response, reading.names, before)
             if page is None:
                 return response
             PAGES.put(key, page)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 
 
 class IdempotencyKey(models.Model):
@@ -70,3 +70,19 @@ class TableVersion(models.Model):
                 fields=["table_name", "connection"], name="table_version_once_per_connection"
             )
         ]
+
+
+def merge_table_versions() -> None:
+    """Adds up what connections that are closed have counted. No sum changes."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            WITH closed AS (
+                DELETE FROM web_tableversion
+                WHERE connection <> 0 AND connection NOT IN (SELECT pid FROM pg_stat_activity)
+                RETURNING table_name, changes
+            )
+            INSERT INTO web_tableversion (table_name, connection, changes, last_commit)
+            SELECT table_name, 0, sum(changes), 0 FROM closed GROUP BY table_name
+            ON CONFLICT (table_name, connection)
+            DO UPDATE SET changes = web_tableversion.changes + EXCLUDED.changes
+        """)

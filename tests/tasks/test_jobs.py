@@ -30,6 +30,7 @@ from tasks import jobs as jobs_module
 from tasks.app import app
 from tasks.jobs import HANDLERS, handles, run_job, run_job_task
 from tasks.relay import route_events
+from tests.actors import outcomes_of
 from tests.factories import (
     MOMENT,
     CommunityRoleFactory,
@@ -38,7 +39,6 @@ from tests.factories import (
     JobFactory,
     SuggestionFactory,
 )
-from tests.simultaneous import outcomes_of
 from tests.world import make_communities, publish_again
 
 pytestmark = pytest.mark.django_db

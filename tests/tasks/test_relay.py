@@ -23,8 +23,8 @@ from tasks.handlers import open_tick
 from tasks.relay import Relay, open_due_slots, publish_due, route_events
 from tasks.routes import jobs_for, routes_of
 from tasks.schedule import PERIODIC_TASKS, open_due_tick
+from tests.actors import outcomes_of
 from tests.factories import MOMENT, EventFactory, JobFactory, ScoringShardFactory, UserFactory
-from tests.simultaneous import outcomes_of
 
 # From recorded events to messages: nothing lost, nothing doubled, whatever the broker does.
 

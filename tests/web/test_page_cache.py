@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -17,8 +18,8 @@ from pytest_django import Settings
 
 from backend.cities.models import Community, Country, Place, Profile
 from backend.web import cache
-from backend.web.cache import PAGES, PageCacheMiddleware
-from backend.web.models import TableVersion
+from backend.web.cache import PAGES, PageCacheMiddleware, Remembered
+from backend.web.models import TableVersion, merge_table_versions
 from tests.factories import (
     CommunityFactory,
     ExistingPartnershipFactory,
@@ -295,3 +296,51 @@ def test_page_of_yesterday_is_made_again(
     monkeypatch.setattr(cache, "LONGEST_SECONDS", 0.0)
     client.get("/communities/")
     assert len(statements(client, "/communities/")) > 1
+
+
+def test_counts_of_closed_connections_are_added_up(client: Client, kobe: Community) -> None:
+    client.get("/communities/")
+    TableVersion.objects.update(connection=-F("id"))
+    before, rows = cache.table_versions(), TableVersion.objects.count()
+    merge_table_versions()
+    merge_table_versions()
+    assert cache.table_versions() == before
+    assert TableVersion.objects.count() <= rows
+    assert not TableVersion.objects.exclude(connection=0).exists()
+    assert statements(client, "/communities/") == [TableVersion.SUMS]
+    rename(kobe)
+    assert "Kobe-shi" in client.get("/communities/").text
+
+
+def test_remembered_value_is_made_again_when_its_tables_change(
+    client: Client, kobe: Community
+) -> None:
+    made: list[list[str]] = []
+
+    def names() -> list[str]:
+        made.append(list(Community.objects.values_list("name", flat=True)))
+        return made[-1]
+
+    remembered = Remembered(names)
+    assert remembered() is remembered()
+    rename(kobe)
+    assert remembered() == ["Kobe-shi"]
+    assert len(made) == 2
+
+
+def test_page_of_a_remembered_value_is_forgotten_with_it(
+    kobe: Community, rf: RequestFactory
+) -> None:
+    names = Remembered(lambda: list(Community.objects.values_list("name", flat=True)))
+    middleware = PageCacheMiddleware(lambda request: HttpResponse(names()))
+    for path in ("/", "/other/"):  # the second is made from the remembered value alone
+        assert middleware(rf.get(path)).content == b"Kobe"
+    rename(kobe)
+    for path in ("/", "/other/"):
+        assert middleware(rf.get(path)).content == b"Kobe-shi"
+
+
+def test_value_from_a_table_that_nobody_watches_is_refused() -> None:
+    remembered = Remembered(type(UserFactory.build()).objects.count)
+    with pytest.raises(LookupError, match="accounts_user"):
+        remembered()

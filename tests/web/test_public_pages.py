@@ -7,11 +7,14 @@ import io
 import re
 
 import pytest
+from django import forms
 from django.conf import settings
-from django.test import Client
+from django.forms.renderers import DjangoTemplates
+from django.test import Client, SimpleTestCase
 from django.urls import reverse
 
 from backend.cities.models import Community, Profile
+from backend.web.html.forms import FormRenderer
 from backend.web.suggestions.comparison import compared_groups
 from tests.factories import (
     CommunityFactory,
@@ -332,3 +335,20 @@ def test_api_lists_members_partnerships_alone(client: Client, member: Community)
     assert client.get("/api/v1/partnerships/?recognised=true&kind=us").json()["results"] == found
     assert client.get("/api/v1/confirmed-partnerships/").json()["results"] == []
     assert client.get("/api/v1/partnerships/?status=ended").status_code == 422
+
+
+def test_choice_is_drawn_as_django_draws_it() -> None:
+    class Asked(forms.Form):
+        one = forms.ChoiceField(
+            choices=[("", "Any"), ('x<"&', "L<a>'"), ("Group", [("1", "one"), (2, "two")])],
+            widget=forms.Select(attrs={"required": True, "disabled": False, "data-x": '"q'}),
+        )
+        many = forms.MultipleChoiceField(choices=[("x", "y"), ("z", "w")], help_text="Which?")
+        perhaps = forms.NullBooleanField()
+
+    for data in ({}, {"one": 'x<"&', "many": ["z"]}, {"one": "2"}):
+        ours, djangos = (
+            str(Asked(data or None, renderer=renderer))
+            for renderer in (FormRenderer(), DjangoTemplates())
+        )
+        SimpleTestCase().assertHTMLEqual(ours, djangos)

@@ -18,7 +18,7 @@ from backend.cities.models import Community, Profile
 from backend.outbox.models import Event
 from backend.web.models import IdempotencyKey
 from backend.web.urls import api_urls
-from tests.actors import World, without_its_id
+from tests.actors import World, outcomes_of, without_its_id
 from tests.factories import (
     CommunityFactory,
     EventFactory,
@@ -26,7 +26,6 @@ from tests.factories import (
     ProfileFactory,
     UserFactory,
 )
-from tests.simultaneous import outcomes_of
 
 JSON = "application/json"
 NOWHERE = "/api/v1/no/such/address/"

@@ -4,9 +4,9 @@ partnerships.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
-from typing import Any, cast
+from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Prefetch
@@ -24,10 +24,19 @@ from backend.cities.profile_schema import GROUPS
 from backend.cities.queries import confirmed_partnerships, listed_partners, seeking_communities
 from backend.common.errors import NotVisible
 from backend.common.formatting import csv_lines
-from backend.introductions.directory import CONFIRMED, LISTED, MOST_ARCS, RECORDED, Directory, Entry
+from backend.introductions.directory import (
+    CONFIRMED,
+    LISTED,
+    MOST_ARCS,
+    RECORDED,
+    Directory,
+    Entry,
+    all_entries,
+)
 from backend.introductions.models import AgreementType
 from backend.introductions.queries.partnerships import living_partnerships
 from backend.web.access import Level, open_to
+from backend.web.cache import Remembered
 from backend.web.profiles.presentation import (
     community_summary,
     describe,
@@ -164,6 +173,9 @@ def community(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "public/community.html", context)
 
 
+# Read once for all filters of the directory: to count what each choice leads to, a page needs all
+# of it anyway.
+directory_entries = Remembered(all_entries)
 DIRECTORY_PAGE = 50
 SUGGESTED = 8
 
@@ -194,10 +206,8 @@ def source_words(entry: Entry) -> str:
 def directory(request: HttpRequest) -> HttpResponse:
     form = DirectoryFilters(request.GET)
     asked = form.asked()
-    found = Directory(asked)
-    page: Page[Entry] = Paginator(cast("Sequence[Entry]", found), DIRECTORY_PAGE).get_page(
-        request.GET.get("page")
-    )
+    found = Directory(asked, directory_entries())
+    page: Page[Entry] = Paginator(found, DIRECTORY_PAGE).get_page(request.GET.get("page"))
     form.show_counts(found.facets())
     countries = Country.objects.in_bulk()
     place = (
@@ -245,7 +255,7 @@ def cities(request: HttpRequest) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest) -> HttpResponseBase:
     """The directory under the same filters, as CSV. Public data, in English."""
-    found = Directory(DirectoryFilters(request.GET).asked())
+    found = Directory(DirectoryFilters(request.GET).asked(), directory_entries())
     header = [
         "community",
         "country",

@@ -23,8 +23,8 @@ from backend.cities.permissions import actor_kind
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.environment import REPOSITORY
 from backend.outbox.models import Event
+from tests.actors import at_once
 from tests.factories import MOMENT, CommunityRoleFactory, UserFactory
-from tests.simultaneous import at_once
 
 # The table of grants says what the design says, and nothing falls through it.
 

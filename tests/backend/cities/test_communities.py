@@ -31,6 +31,7 @@ from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongStat
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.services.partners import answer_partnership
+from tests.actors import at_once
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -42,7 +43,6 @@ from tests.factories import (
     UserFactory,
     document,
 )
-from tests.simultaneous import at_once
 
 # Bringing a community into the service, and what a failed step leaves behind: nothing.
 

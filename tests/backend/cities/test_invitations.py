@@ -26,9 +26,8 @@ from backend.cities.services.invitations import (
 from backend.cities.states import INVITATION_TRANSITIONS
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.outbox.models import Event
-from tests.actors import ACTORS, World
+from tests.actors import ACTORS, World, at_once
 from tests.factories import InvitationFactory, UserFactory
-from tests.simultaneous import at_once
 
 pytestmark = pytest.mark.django_db
 _S = Invitation.Status

@@ -24,7 +24,7 @@ from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongStat
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
 from tasks.schedule import open_due_tick
-from tests.actors import ACTORS, make_world
+from tests.actors import ACTORS, at_once, make_world
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -33,7 +33,6 @@ from tests.factories import (
     PlaceFactory,
     UserFactory,
 )
-from tests.simultaneous import at_once
 from tests.web.html_forms import url
 
 # Membership: who may keep it, which days can be, lapsing and its reminder.

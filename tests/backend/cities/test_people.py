@@ -24,9 +24,8 @@ from backend.cities.services.people import change_role, end_role, people_of_comm
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
-from tests.actors import World
+from tests.actors import World, at_once
 from tests.factories import CommunityFactory, CommunityRoleFactory, JoinRequestFactory
-from tests.simultaneous import at_once
 
 # Roles of a community's people, and requests to join it.
 

@@ -21,7 +21,7 @@ from backend.cities.queries import WALK, progress_of
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.errors import DomainError, InvalidFields, NotAllowed, NotVisible, WrongState
 from backend.outbox.models import Event
-from tests.actors import SIGNED_IN
+from tests.actors import SIGNED_IN, at_once
 from tests.factories import (
     MOMENT,
     CommunityFactory,
@@ -33,7 +33,6 @@ from tests.factories import (
     UserFactory,
     document,
 )
-from tests.simultaneous import at_once
 
 # Saving drafts: two editors, open data with their state, and what a save writes.
 

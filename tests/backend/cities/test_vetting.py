@@ -24,7 +24,7 @@ from backend.cities.models import (
 )
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
 from backend.outbox.models import Event
-from tests.actors import SIGNED_IN
+from tests.actors import SIGNED_IN, outcomes_of
 from tests.factories import (
     MOMENT,
     CommunityFactory,
@@ -34,7 +34,6 @@ from tests.factories import (
     VettingNoteFactory,
     document,
 )
-from tests.simultaneous import outcomes_of
 from tests.web.html_forms import url
 
 S = Profile.Status

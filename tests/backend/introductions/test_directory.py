@@ -253,7 +253,7 @@ def test_queries_do_not_grow(cities: dict[str, Community]) -> None:
     with CaptureQueriesContext(connection) as queries:
         directory = Directory(RowFilters())
         assert len(directory[0:20]) == 20
-    assert len(queries) == 2, "the members' places, then the page"
+    assert len(queries) == 6, "public communities, members, their places, and the three sources"
 
 
 # The figures of the overview.

@@ -36,9 +36,8 @@ from backend.suggestions.sides import ActsForOtherSide
 from tasks.inline import drain
 from tasks.schedule import PERIODIC_TASKS, open_due_tick
 from tests import factories as make
-from tests.actors import SIGNED_IN, World, make_world, refused, without_its_id
+from tests.actors import SIGNED_IN, World, make_world, outcomes_of, refused, without_its_id
 from tests.division import at_length
-from tests.simultaneous import outcomes_of
 from tests.test_blind_surfaces import (
     JSON,
     Scene,

@@ -16,6 +16,7 @@ from backend.outbox.topics import Topic
 from backend.suggestions.models import Suggestion
 from backend.web.accounts.serializers import NotificationSerializer
 from tasks.routes import routes_of
+from tests.actors import outcomes_of
 from tests.factories import (
     AgreementFactory,
     CommunityFactory,
@@ -31,7 +32,6 @@ from tests.factories import (
     UserFactory,
     document,
 )
-from tests.simultaneous import outcomes_of
 
 pytestmark = pytest.mark.django_db
 

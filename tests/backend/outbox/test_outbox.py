@@ -24,8 +24,8 @@ from backend.outbox.services import (
     retry_dead,
 )
 from backend.outbox.topics import Topic
+from tests.actors import outcomes_of
 from tests.factories import MOMENT, CommunityFactory, EventFactory, JobFactory, UserFactory
-from tests.simultaneous import outcomes_of
 
 # An event and the change that it records are one commit, and nobody rewrites events.
 

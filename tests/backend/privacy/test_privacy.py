@@ -37,9 +37,8 @@ from backend.privacy.data import (
 from backend.privacy.erasure import erase_account, hindrances
 from backend.suggestions.models import Vote
 from tests import factories as make
-from tests.actors import SIGNED_IN, World
+from tests.actors import SIGNED_IN, World, at_once
 from tests.factories import ApiTokenFactory, CommunityRoleFactory, UserFactory
-from tests.simultaneous import at_once
 
 pytestmark = pytest.mark.django_db
 

@@ -30,7 +30,7 @@ from backend.suggestions.services.partners import (
 from backend.suggestions.services.proposals import assess_pair, propose_pair
 from backend.suggestions.services.ranked_pairs import allocate_run
 from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
-from tests.actors import World
+from tests.actors import World, at_once
 from tests.factories import (
     MOMENT,
     CommunityFactory,
@@ -47,7 +47,6 @@ from tests.factories import (
     UserFactory,
     document,
 )
-from tests.simultaneous import at_once
 
 
 def with_one_place(**values: Any) -> Community:

@@ -18,9 +18,8 @@ from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.services import answer_suggestion, hold, release
 from backend.suggestions.services.partners import answer_partnership
 from backend.suggestions.sides import ActsForOtherSide
-from tests.actors import World
+from tests.actors import World, at_once, outcomes_of
 from tests.factories import ExistingPartnershipFactory, PairFactory, SuggestionFactory, document
-from tests.simultaneous import at_once, outcomes_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 8

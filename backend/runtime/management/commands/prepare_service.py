@@ -32,7 +32,7 @@ from backend.suggestions.services.first_run import (
 # How much longer than the data the libraries for PDFs may take to arrive, before the start goes on
 # without them.
 _PATIENCE_SECONDS = 20
-_FIRST_RUN_SECONDS = 180
+_FIRST_RUN_SECONDS = 900  # seconds on a quiet machine, minutes where much else runs
 _LOOK_EVERY_SECONDS = 0.2
 _FIRST_ACCOUNT = (
     "The database is empty. Make the first account of staff with: python3 manage.py "

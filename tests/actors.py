@@ -76,6 +76,11 @@ API = "/api/v1/"
 STAFF = {"curator", "admin"}
 MEMBERS = {"official", "committee_member", "chair"}  # of A, and of B
 SPEAKERS = {"official", "chair"}
+# Those whom the tables of permissions ask by default: who speaks for a side, who only reads, staff
+# who decide, staff who only read, and who speaks for somebody else.
+OF_EACH_KIND = ("official", "committee_member", "curator", "admin", "other_official")
+# And those whom the tables of all acts in all states ask.
+DOERS = ("official", "chair", "curator", "committee_member")
 
 
 @dataclass(frozen=True)
@@ -201,12 +206,14 @@ def is_admitted(response: Any) -> bool:
     return bool(response.status_code < 400)
 
 
-def admitted_actors(scene: Any, *asks: Ask, also: Collection[int] = ()) -> set[str]:
+def admitted_actors(
+    scene: Any, *asks: Ask, also: Collection[int] = (), among: Collection[str] = ACTORS
+) -> set[str]:
     """The actors who get through in one of these ways, each tried on the unchanged scene; ``also``
     are status codes for a refusal by the state of an object that the actor may know.
     """
     found = set()
-    for actor, ask in itertools.product(ACTORS, asks):
+    for actor, ask in itertools.product(among, asks):
         with transaction.atomic():
             response = ask(scene, scene.world.client(actor), actor)
             if response.status_code in also or is_admitted(response):

@@ -26,6 +26,7 @@ from backend.outbox.models import ScheduledTick
 from backend.suggestions.scoring.coverage import forget_others
 from tasks.app import QUEUES
 from tests.actors import World, make_world
+from tests.division import at_length
 from tests.factories import UserFactory
 
 # The same examples in each run, so that a failure is due to the change and not to the draw.
@@ -33,6 +34,7 @@ from tests.factories import UserFactory
 # on the machine.
 hypothesis.settings.register_profile(
     "same",
+    max_examples=at_length(25, 100),
     derandomize=True,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],

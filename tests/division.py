@@ -1,13 +1,23 @@
 """How the tests are divided: between two commands, and between processes that run at once; and what
 a run says at its end, of all of these.
 
-System tests are those of the running service and of its whole data. ``manage.py test --system``
-runs them, ``manage.py test`` all others; a path that is named runs whole with either.
+``manage.py test`` is what a developer runs at each change: each rule, page, act and job once, and
+what changes oftenest in every way. ``manage.py test --system`` runs what walks: through the running
+service, through its whole data, and through what the default command only touches. What the one
+leaves out the other runs; a path that is named runs whole with either.
 
-A search (examples that are drawn, one story told in many variants, one address asked by many
-actors) has two forms: the short one runs by default, the long one with the system tests. Its test
-is marked ``at_length``, and takes what it tries from ``at_length(short, long)``. The short form
-meets each rule, act and page as well; what the long one adds are further ways to them.
+System tests are those of the running service and of its whole data. A search (examples that are
+drawn, one story told in many variants, one address asked by many actors) has a short form, which
+runs by default, and a long one, which runs with the system tests. There are two ways to say so:
+
+- ``one_in(n, cases)`` gives the cases of a table to ``parametrize``: each n-th runs by default, and
+  those that ``always`` names; the others are system tests. Choose n so that each value of each
+  column still comes (it has no factor in common with their numbers), or name those that must.
+- A test marked ``at_length`` runs in both commands, and takes what it tries from
+  ``at_length(short, long)``. So does each test of Hypothesis: conftest.py says how many examples.
+
+A short form meets each rule, act and page as well; what the long one adds are further ways to them:
+more examples, more actors, an act after each other act.
 
 Each process of pytest-xdist has its own broker database and data folder; pytest-django names the
 PostgreSQL database. Loaded with ``-p`` (pyproject.toml), so that it runs before Django reads its
@@ -19,7 +29,7 @@ from __future__ import annotations
 import gc
 import os
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +42,7 @@ _SYSTEM_PATHS = (
     "tests/backend/cities/test_sample_world.py",
 )
 _SYSTEM_FIXTURE = "service"
+_SYSTEM_MARK = "system"
 _SEARCH = "at_length"
 # Files that take longest, the longest first: so that no process is left alone with one at the end.
 _LONGEST = (
@@ -57,9 +68,16 @@ _LEFT_OUT = pytest.StashKey[int]()
 
 
 def is_system_test(item: pytest.Item) -> bool:
-    return item.nodeid.startswith(_SYSTEM_PATHS) or _SYSTEM_FIXTURE in getattr(
-        item, "fixturenames", ()
+    return (
+        item.nodeid.startswith(_SYSTEM_PATHS)
+        or _SYSTEM_FIXTURE in getattr(item, "fixturenames", ())
+        or item.get_closest_marker(_SYSTEM_MARK) is not None
     )
+
+
+def is_search(item: pytest.Item) -> bool:
+    """Hypothesis marks its own."""
+    return any(map(item.get_closest_marker, (_SEARCH, "hypothesis"))) and not is_system_test(item)
 
 
 def at_length(short: Tried, long: Tried) -> Tried:
@@ -67,9 +85,23 @@ def at_length(short: Tried, long: Tried) -> Tried:
     return long if _is_long else short
 
 
+def one_in(
+    number: int, cases: Iterable[Any], *, always: Callable[..., bool] = lambda *_: False
+) -> list[Any]:
+    """The cases for ``parametrize``, of which most are left to --system. A case of several values
+    is a tuple, and `always` takes them one by one.
+    """
+    given = []
+    for place, case in enumerate(cases):
+        values = case if isinstance(case, tuple) else (case,)
+        is_left = place % number and not always(*values)
+        given.append(pytest.param(*values, marks=pytest.mark.system if is_left else ()))
+    return given
+
+
 def runs(item: pytest.Item, *, system: bool) -> bool:
     """Whether the command runs the test; a search is run by both."""
-    return is_system_test(item) == system or item.get_closest_marker(_SEARCH) is not None
+    return is_system_test(item) == system or is_search(item)
 
 
 def divide(
@@ -110,8 +142,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--system",
         action="store_true",
-        help="run the system tests, which start the service or load all of its data, and the long "
-        "form of each search, and no others",
+        help="run the system tests, which start the service, load all of its data or search at "
+        "length, and no others",
     )
 
 
@@ -191,6 +223,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         terminal.write_line(f"Other tests, not run: {left_out} (python3 manage.py test)")
     else:
         terminal.write_line(
-            f"System tests, which start the service or load all of its data, not run: {left_out}, "
-            "nor the long form of searches (python3 manage.py test --system)"
+            "System tests, which start the service, load all of its data or search at length, not "
+            f"run: {left_out} (python3 manage.py test --system)"
         )

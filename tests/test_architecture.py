@@ -233,7 +233,7 @@ def test_network_is_reached_from_few_places() -> None:
 def test_each_test_belongs_to_one_of_the_two_commands(request: pytest.FixtureRequest) -> None:
     """A search to both of them."""
     collected = request.config.stash[division.COLLECTED]
-    searches = {item for item in collected if item.get_closest_marker("at_length")}
+    searches = set(filter(division.is_search, collected))
     ordinary, left_to_system = division.divide(collected, system=False, whole=True)
     system, left_to_ordinary = division.divide(collected, system=True, whole=True)
     assert set(left_to_system) == set(system) - searches

@@ -54,14 +54,14 @@ SETTINGS = {
 }
 
 
-def seen_by(scene: TwoSides, letter: str = "b", *, orders: bool = True) -> dict[str, Any]:
-    """What the side reads of its suggestions, its trail and its notices."""
+def seen_by(scene: TwoSides, letter: str = "b", *, all_of_it: bool = True) -> dict[str, Any]:
+    """What the side reads of its suggestions, its trail and its notices; or what matters most."""
     client, own, pk = scene.clients[letter], scene.of(letter)["community_id"], scene.suggestion.pk
     one, trail = f"communities/{own}/suggestions/{pk}/", f"communities/{own}/events/"
     queue = f"communities/{own}/suggestions/"
-    others = (f"{queue}?order={order}" for order in ("needs", "freshness") if orders)
-    wishes = f"{queue}prospects/", f"communities/{own}/partner-requests/"
-    api = (queue, *others, f"{queue}counts/", one, trail, "notifications/", *wishes)
+    parts = ("?order=needs", "?order=freshness", "counts/", "prospects/")
+    further = *(queue + part for part in parts), f"communities/{own}/partner-requests/"
+    api = (queue, one, trail, "notifications/", *(further if all_of_it else ()))
     seen = {path: plain(client.get(f"/api/v1/{path}")) for path in api}
     if seen[one][0] != 200:
         seen["page"] = plain(client.get(f"/{one}"))
@@ -265,7 +265,7 @@ def seen_after_all(scene: TwoSides) -> Seen:
         with transaction.atomic():
             follow(scene)
             drain()
-            seen = found[what] = seen_by(scene, orders=at_length(False, True))
+            seen = found[what] = seen_by(scene, all_of_it=at_length(False, True))
             resting = unavailable_pairs(database_now())
             seen["rests"] = resting.filter(pk=scene.world.pair.pk).exists()
             seen["free from"] = free_from(scene)
@@ -483,7 +483,9 @@ def test_refusal_of_the_second_side_tells_only_ones_own_acts(scene: TwoSides) ->
 
 def test_no_public_address_tells(scene: TwoSides) -> None:
     client = scene.world.client("visitor")
-    values = dict.fromkeys(("public_id", "token", "form", "form_code", "what", "number"), 1)
+    values = dict.fromkeys(
+        ("public_id", "token", "thread", "form", "form_code", "what", "number"), 1
+    )
     values |= {"community_id": scene.world.a.pk, "group": "story", "kind": "csv"}
     names = [
         name

@@ -36,12 +36,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.core import mail
 from django.db import transaction
-from django.db.models import F
 from django.test import Client
 
 from backend.common.dates import database_now
 from backend.notifications.models import Delivery, Notification
-from backend.outbox.models import Event, Job
+from backend.outbox.models import Event
 from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.services import (
     answer_suggestion,
@@ -53,7 +52,7 @@ from backend.suggestions.services import (
 )
 from backend.suggestions.services.partners import answer_partnership
 from tasks.inline import drain
-from tests.actors import World, make_world, without_its_id
+from tests.actors import World, let_time_pass, make_world, without_its_id
 from tests.division import at_length
 from tests.factories import (
     CommunityFactory,
@@ -115,40 +114,18 @@ class Scene:
     def act(self, side: str, acts: list[str]) -> None:
         by = self.world.user({"a": "official", "b": "chair"}[side])
         community_id = getattr(self.world, side).pk
+        asked = {"by": by, "suggestion_id": self.suggestion.pk, "community_id": community_id}
         if acts and side == "a":
-            cast_vote(
-                by=by,
-                suggestion_id=self.suggestion.pk,
-                community_id=community_id,
-                choice="yes",
-                comment="Secret",
-            )
-            shortlist(
-                by=by, suggestion_id=self.suggestion.pk, community_id=community_id, listed=True
-            )
+            cast_vote(**asked, choice="yes", comment="Secret")
+            shortlist(**asked, listed=True)
         for act in acts:
             if act == "|":
-                self.let_time_pass()
+                let_time_pass()
             elif act == "undo":
-                undo_answer(by=by, suggestion_id=self.suggestion.pk, community_id=community_id)
+                undo_answer(**asked)
             else:
                 reason = "country" if act == "declined" else ""
-                answer_suggestion(
-                    by=by,
-                    suggestion_id=self.suggestion.pk,
-                    community_id=community_id,
-                    choice=act,
-                    reason=reason,
-                    comment="Secret",
-                )
-
-    def let_time_pass(self) -> None:
-        minute = dt.timedelta(seconds=61)
-        Suggestion.objects.update(
-            a_final_at=F("a_final_at") - minute, b_final_at=F("b_final_at") - minute
-        )
-        Job.objects.filter(task="settle_answer").update(available_at=F("available_at") - minute)
-        drain()
+                answer_suggestion(**asked, choice=act, reason=reason, comment="Secret")
 
 
 def addresses(scene: Scene) -> list[str]:
@@ -188,6 +165,16 @@ def addresses(scene: Scene) -> list[str]:
         f"communities/{scene.world.a.pk}/",
     ]
     return [*pages, *(f"/api/v1/{path}" for path in api)]
+
+
+# Where the suggestion, its answer or its end would be told: these are looked at everywhere, all
+# other addresses once by default.
+_TELLING = ("/inbox/", "/suggestions/", "counts/", "events/", "notifications/", "me/data/")
+
+
+def telling_addresses(scene: Scene) -> list[str]:
+    one = f"suggestions/{scene.suggestion.pk}/"
+    return [path for path in addresses(scene) if path.endswith((*_TELLING, one))]
 
 
 def further_addresses(scene: Scene) -> list[str]:
@@ -297,8 +284,12 @@ def acts_of_b(scene: Scene) -> dict[str, Callable[[Client], Any]]:
     }
 
 
-def everything(scene: Scene, *, acts: bool, further: bool = False) -> dict[str, Any]:
-    opened = [*addresses(scene), *(further_addresses(scene) if further else ())]
+def everything(
+    scene: Scene, *, acts: bool, further: bool = False, telling_alone: bool = False
+) -> dict[str, Any]:
+    """What B reads, is sent, and gets for its acts. By default B looks again after none of them."""
+    opened = telling_addresses(scene) if telling_alone else addresses(scene)
+    opened += further_addresses(scene) if further else []
     seen: dict[str, Any] = {address: look(scene.b, address) for address in opened}
     seen["mails"] = [
         (message.to, message.subject, message.body)
@@ -319,7 +310,7 @@ def everything(scene: Scene, *, acts: bool, further: bool = False) -> dict[str, 
                 headers = {n: v for n, v in response.items() if n not in _OF_ONE_REQUEST}
                 body = without_moments(without_its_id(response))
                 seen[f"act: {name}"] = (response.status_code, headers, body)
-                if response.status_code < 400:
+                if response.status_code < 400 and at_length(False, True):
                     after = (
                         f"/api/v1/communities/{scene.world.b.pk}/suggestions/{scene.suggestion.pk}/"
                     )
@@ -370,7 +361,13 @@ def nothing_stays() -> Iterator[None]:
 
 
 def seen_while(
-    scene: Scene, a: list[str], *, acts: bool = True, further: bool = True, later: Later = ()
+    scene: Scene,
+    a: list[str],
+    *,
+    acts: bool = True,
+    further: bool = True,
+    later: Later = (),
+    telling_alone: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """What B sees while A has done this, now and at each later moment; afterwards A has done
     nothing.
@@ -378,12 +375,14 @@ def seen_while(
     with nothing_stays():
         scene.act("a", a)
         drain()
-        seen = {"now": everything(scene, acts=acts, further=further)}
+        seen = {"now": everything(scene, acts=acts, further=further, telling_alone=telling_alone)}
         for comes in later:
             with nothing_stays():
                 comes(scene)
                 drain()
-                seen[comes.__name__] = everything(scene, acts=False)
+                seen[comes.__name__] = everything(
+                    scene, acts=False, telling_alone=at_length(True, False)
+                )
     return seen
 
 
@@ -412,21 +411,23 @@ def assert_same(
 @pytest.mark.parametrize("own", at_length(["pending", "declined"], list(OWN)))
 def test_no_surface_reveals_the_other_sides_answer(scene: Scene, own: str) -> None:
     """Neither now nor when B is reminded, when the time is over, or when they are found to be
-    partners already. By default A answers, and what comes later is seen after a decline.
+    partners already. By default every address is compared after a decline of A, and what comes
+    later is looked at where it would be told.
     """
     with_b(scene, OWN[own])
     further = own == "pending" or at_length(False, True)
+    brief = own != "pending" and at_length(True, False)
     later = LATER if own in at_length(("pending",), ("pending", "declined")) else ()
-    plain = seen_while(scene, [], further=further, later=later)
+    plain = seen_while(scene, [], further=further, later=later, telling_alone=brief)
     if own == "pending":
         kinds = [kind for kind, _payload in plain["nearly_over"]["notifications"]]
         assert kinds.count("suggestions_expiring") == 1
     if later:
         assert plain["partners"]["notifications"][-1][0] == "partners_already"
     every = [name for name in LIVES if name != "pending"] if own == "pending" else SETTLED
-    for life in at_length(("interested", "declined"), every):
+    for life in at_length(("declined",) if own == "pending" else ("interested",), every):
         comes = later if life in at_length(("declined",), SETTLED) else ()
-        seen = seen_while(scene, LIVES[life], further=further, later=comes)
+        seen = seen_while(scene, LIVES[life], further=further, later=comes, telling_alone=brief)
         assert_same(seen, plain, life)
 
 
@@ -436,16 +437,17 @@ def test_own_interest_reveals_nothing_of_a_decline(scene: Scene) -> None:
     alike.
     """
     with_b(scene, ["interested", "|"])
-    further, moment = at_length(False, True), "interested a moment ago"
+    moment = "interested a moment ago"
+    form = {"further": at_length(False, True), "telling_alone": at_length(True, False)}
     comes = at_length((over,), LATER)
-    plain = seen_while(scene, [], further=further, later=comes)
+    plain = seen_while(scene, [], later=comes, **form)
     if partners in comes:
         assert plain["partners"]["notifications"][-1][0] == "partners_already"
     every = (moment, "declined", "declined a moment ago", "undone")
     for life in at_length((moment, "declined"), every):
         later = comes if life == "declined" else ()
-        assert_same(seen_while(scene, LIVES[life], further=further, later=later), plain, life)
-    told = seen_while(scene, LIVES["interested"], acts=False, further=False)
+        assert_same(seen_while(scene, LIVES[life], later=later, **form), plain, life)
+    told = seen_while(scene, LIVES["interested"], acts=False, further=False, telling_alone=True)
     assert told["now"]["notifications"] != plain["now"]["notifications"], (
         "mutual interest is told: the comparison can see"
     )

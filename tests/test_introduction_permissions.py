@@ -17,6 +17,7 @@ from tests import factories as make
 from tests.actors import (
     ACTORS,
     MEMBERS,
+    OF_EACH_KIND,
     SPEAKERS,
     STAFF,
     Ask,
@@ -169,6 +170,9 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
 }
 
 
+ASKING = at_length(OF_EACH_KIND, ACTORS)
+
+
 @pytest.fixture(scope="class")
 def scene(request: pytest.FixtureRequest, class_db: None) -> Scene:
     made = Scene(request.cls.STAGE)
@@ -180,10 +184,11 @@ def scene(request: pytest.FixtureRequest, class_db: None) -> Scene:
 class TestIntroduced:
     STAGE = "introduced"
 
+    @pytest.mark.at_length
     @pytest.mark.parametrize("what", TABLE)
     def test_table_holds(self, scene: Scene, what: str) -> None:
         ask, allowed = TABLE[what]
-        assert admitted_actors(scene, ask) == allowed
+        assert admitted_actors(scene, ask, among=ASKING) == allowed & set(ASKING)
 
 
 # Where no meeting can be arranged, there is no page to propose one
@@ -194,20 +199,22 @@ NO_FORM = {"meeting: propose on its page"}
 class TestBeforeTheIntroduction:
     STAGE = "to_introduce"
 
+    @pytest.mark.at_length
     @pytest.mark.parametrize("what", TABLE)
     def test_staff_alone_know_of_it(self, scene: Scene, what: str) -> None:
         allowed = set() if what in NO_FORM else TABLE[what][1] & STAFF
-        assert admitted_actors(scene, TABLE[what][0], also={409}) == allowed
+        assert admitted_actors(scene, TABLE[what][0], also={409}, among=ASKING) == allowed
 
 
 @pytest.mark.django_db
 class TestClosed:
     STAGE = "closed"
 
+    @pytest.mark.at_length
     @pytest.mark.parametrize("what", TABLE)
     def test_it_is_read_and_not_acted_in(self, scene: Scene, what: str) -> None:
-        allowed = set() if what in NO_FORM else TABLE[what][1]
-        assert admitted_actors(scene, TABLE[what][0], also={409}) == allowed
+        allowed = set() if what in NO_FORM else TABLE[what][1] & set(ASKING)
+        assert admitted_actors(scene, TABLE[what][0], also={409}, among=ASKING) == allowed
         is_open_still = any(word in what for word in ("read", "note", "assign"))
         for actor in allowed:
             with transaction.atomic():
@@ -249,7 +256,7 @@ def assert_none_elsewhere(scene: Scene, actor: str, client: Client) -> None:
 def readers(scene: Scene, *, elsewhere: bool = False) -> set[str]:
     """Who reads contacts; at length, or if asked for, all other places are looked at too."""
     found = set()
-    for actor in ACTORS:
+    for actor in ASKING:
         client = scene.world.client(actor)
         by_api, on_page = seen_contacts(scene, actor, client)
         assert by_api == on_page, actor
@@ -270,12 +277,12 @@ def test_contacts_are_read_under_both_consents_and_hidden_on_the_next_read() -> 
     world.consent(scene.introduction, world.a)
     assert readers(scene) == set()
     (second,) = world.consent(scene.introduction, world.b)
-    assert readers(scene, elsewhere=True) == MEMBERS
+    assert readers(scene, elsewhere=True) == MEMBERS & set(ASKING)
     second.withdrawn_at, second.withdrawn_by = make.MOMENT, second.by
     second.save()
     assert readers(scene, elsewhere=True) == set()
     world.consent(scene.introduction, world.b)
-    assert readers(scene) == MEMBERS
+    assert readers(scene) == MEMBERS & set(ASKING)
     Introduction.objects.filter(pk=scene.introduction.pk).update(
         stage="closed", close_reason="other"
     )

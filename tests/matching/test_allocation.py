@@ -21,7 +21,7 @@ from matching.allocation import (
 )
 from matching.allocation.welfare import SparseLooks
 from matching.types import IntArray, NotFittedError, RankedSide, Ranking
-from tests.division import at_length
+from tests.division import at_length, one_in
 from tests.matching.problems import dense_oracle, make_candidates, transposed
 
 problems = st.tuples(
@@ -45,7 +45,7 @@ def test_mass_is_that_of_the_formula_on_full_matrices(problem: tuple[int, int, i
     assert found.mass_ == pytest.approx(expected, abs=1e-7)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=at_length(12, 40), deadline=None)
 @given(problem=problems, floor=st.sampled_from([0.0, 0.5, 2.0]), beta=st.sampled_from([0.02, 0.1]))
 def test_no_community_meets_beyond_its_capacity(
     problem: tuple[int, int, int, float], floor: float, beta: float
@@ -61,7 +61,7 @@ def test_no_community_meets_beyond_its_capacity(
     assert left_total.sum() == pytest.approx(right_total.sum())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=at_length(12, 40), deadline=None)
 @given(problem=problems)
 def test_sides_are_treated_alike(problem: tuple[int, int, int, float]) -> None:
     candidates = make_candidates(*problem)
@@ -72,7 +72,7 @@ def test_sides_are_treated_alike(problem: tuple[int, int, int, float]) -> None:
     assert back == pytest.approx(forth[np.lexsort((candidates.rows, candidates.cols))], abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=at_length(12, 40), deadline=None)
 @given(problem=problems, who=st.integers(0, 8))
 def test_more_capacity_never_means_fewer_meetings_for_a_community(
     problem: tuple[int, int, int, float], who: int
@@ -217,7 +217,7 @@ def test_bad_parameters_and_use_before_fit_are_refused() -> None:
         Candidates(one[:1], one[:1], one, one, one + 0.5, one + 0.5, one + 0.5)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=at_length(20, 80), deadline=None)
 @given(problem=problems)
 def test_choice_keeps_limits_leaves_nobody_out_and_chooses_the_same_again(
     problem: tuple[int, int, int, float],
@@ -245,7 +245,7 @@ def test_choice_keeps_limits_leaves_nobody_out_and_chooses_the_same_again(
     ).all()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=at_length(20, 80), deadline=None)
 @given(problem=problems, seed=st.integers(0, 2**32 - 1))
 def test_closed_pairs_take_nothing_from_others_and_free_only_who_closed_them(
     problem: tuple[int, int, int, float], seed: int
@@ -329,8 +329,7 @@ def _two_orders(pairs: Candidates, first: Sequence[float], owners: IntArray) -> 
     return looks
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("seed", "alpha"), one_in(4, product([1, 2, 3], [0.0, 0.5, 1.0])))
 def test_no_lists_of_either_side_alone_would_do_better(alpha: float, seed: int) -> None:
     """On two by two, over a grid of all policies: each side's lists are the other's best."""
     pairs, two = _complete(seed, 2, 2), np.array([2, 2])
@@ -343,7 +342,7 @@ def test_no_lists_of_either_side_alone_would_do_better(alpha: float, seed: int) 
         assert _welfare(pairs, left, alpha)[1] <= reached[1] + 0.02
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", one_in(4, range(4)))
 def test_social_welfare_finds_a_good_optimum_among_all_orders(seed: int) -> None:
     """Three by three: every order of every list is tried."""
     pairs, three = _complete(seed, 3, 3), np.full(3, 3)

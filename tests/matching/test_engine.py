@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from matching.reciprocal import Reciprocal
 from matching.topk import RankingIndex, top_k
 from matching.types import ProfileRecord, Snapshot, Sought
 from matching.weights import Weights
-from tests.division import at_length
+from tests.division import at_length, one_in
 from tests.matching.test_preference import random_record
 from tests.strategies import FOREIGN, STORIES, VOCABULARY, snapshots
 
@@ -100,6 +100,30 @@ def test_engine_and_ranking_follow_a_snapshot_as_if_built_from_scratch(
         np.testing.assert_allclose(ours.scores, theirs.scores, rtol=0, atol=1e-6)
 
 
+def _take(records: tuple[ProfileRecord, ...]) -> tuple[ProfileRecord, ...]:
+    """The same values in other hands: two change places, one is new, and the order turns."""
+    one, other, *rest = records
+    changed = replace(one, id=other.id), replace(other, id=one.id)
+    return (*reversed(rest), replace(rest[2], id=rest[-1].id + 1), *changed)
+
+
+def test_who_changes_is_encoded_again_among_those_who_stay() -> None:
+    """All columns stay, so that only rows are encoded: the searches above seldom meet that."""
+    world = _world(1)
+    builder = _fitted(world)
+    earlier = build_engine(world, builder)
+    later = Snapshot(left=_take(world.left), right=_take(world.right))
+    followed, fresh = build_engine(later, builder, earlier=earlier), build_engine(later, builder)
+    assert (fresh.left.layout, fresh.right.layout) == (earlier.left.layout, earlier.right.layout)
+    for ours, theirs in ((followed.left, fresh.left), (followed.right, fresh.right)):
+        assert np.array_equal(ours.ids, theirs.ids)
+        assert np.array_equal(ours.importances, theirs.importances, equal_nan=True)
+        for old, new in zip(ours.parts, theirs.parts, strict=True):
+            for field in fields(old):
+                one, other = getattr(old, field.name), getattr(new, field.name)
+                np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, err_msg=field.name)
+
+
 def test_unchanged_records_are_not_encoded_again() -> None:
     left = (
         ProfileRecord(1, "US", story=STORIES[0], story_language="en"),
@@ -137,8 +161,7 @@ def _with(snapshot: Snapshot, **changed: ProfileRecord) -> Snapshot:
     return replace(snapshot, right=(*kept, *new.values()))
 
 
-@pytest.mark.at_length
-@pytest.mark.parametrize("seed", at_length(range(2), range(2, 6)))
+@pytest.mark.parametrize("seed", one_in(6, range(6)))
 def test_an_offer_more_that_meets_a_need_never_lowers_the_pair(seed: int) -> None:
     world = _world(seed)
     builder = _fitted(world)
@@ -154,7 +177,7 @@ def test_an_offer_more_that_meets_a_need_never_lowers_the_pair(seed: int) -> Non
             assert (after.left_gain[needing, col] > before.left_gain[needing, col]).all()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", one_in(4, range(6)))
 def test_a_twin_that_meets_two_more_needs_outranks_the_best_partner(seed: int) -> None:
     world, rng = _world(seed), random.Random(seed)
     needs = VOCABULARY.topics
@@ -177,7 +200,7 @@ def test_a_twin_that_meets_two_more_needs_outranks_the_best_partner(seed: int) -
     assert tried
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", one_in(4, range(6)))
 def test_a_language_that_everybody_shares_moves_no_rank(seed: int) -> None:
     world = _world(seed)
 
@@ -423,7 +446,7 @@ WISHES: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", one_in(7, range(30)))
 def test_what_is_said_of_a_set_holds_for_its_pairs(seed: int) -> None:
     rng = np.random.default_rng(seed)
 

@@ -61,6 +61,7 @@ def test_folds_discover_the_rule_behind_the_pairs() -> None:
     assert found.measures.hit_at_10 > 0.6
 
 
+@pytest.mark.system
 def test_the_same_call_gives_the_same_figures() -> None:
     data, pairs = made_up_world()
     assert recover(data, pairs, folds=2) == recover(data, pairs, folds=2)
@@ -92,6 +93,7 @@ def test_the_open_pool_is_every_foreign_city_of_twenty_thousand() -> None:
     assert recover(data, pairs, folds=2, pool="open").pool_size == large
 
 
+@pytest.mark.system
 def test_several_seeds_are_reported_by_their_mean_and_standard_errors() -> None:
     data, pairs = made_up_world()
     several = recover(data, pairs, folds=2, seeds=2)

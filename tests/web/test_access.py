@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -15,6 +16,7 @@ from backend.web.access import Level, access_of, reader_admitted
 from backend.web.html.access import ALLAUTH
 from backend.web.public.views import home
 from backend.web.urls import page_urls
+from tests.factories import CommunityFactory, CommunityRoleFactory, UserFactory
 from tests.web.conftest import SignIn
 from tests.web.html_forms import url
 
@@ -86,35 +88,54 @@ def test_visitor_is_sent_to_sign_in(db: None, client: Client, name: str) -> None
     assert response.url.startswith(reverse("account_login"))
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who is signed in, and what the page that does not exist looks like to them."""
+
+    client: Client
+    missing: bytes
+
+    def finds_nothing_at(self, path: str) -> bool:
+        answers = (self.client.get(path), self.client.post(path))
+        return all(a.status_code == 404 and a.content == self.missing for a in answers)
+
+
+@pytest.fixture(scope="module")
+def readers(module_db: None) -> tuple[int, dict[str, Reader]]:
+    """A community, and an official of it, one of elsewhere, and somebody of no community; made once
+    for all pages.
+    """
+    home, abroad = CommunityFactory(published=True), CommunityFactory(published=True)
+    people = {
+        "official": CommunityRoleFactory(community=home).user,
+        "other official": CommunityRoleFactory(community=abroad).user,
+        "stranger": UserFactory(),
+    }
+    found = {}
+    for name, person in people.items():
+        client = Client()
+        client.force_login(person)
+        found[name] = Reader(client, client.get("/no/such/page/").content)
+    return home.pk, found
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", STAFF)
 def test_staff_page_does_not_exist_for_others(
-    official: CommunityRole, sign_in: SignIn, name: str
+    readers: tuple[int, dict[str, Reader]], name: str
 ) -> None:
-    client = sign_in(official.user)
-    missing = client.get("/no/such/page/").content
-    for response in (
-        client.get(address(name, official.community_id)),
-        client.post(address(name, official.community_id)),
-    ):
-        assert response.status_code == 404
-        assert response.content == missing
+    community_id, by_name = readers
+    assert by_name["official"].finds_nothing_at(address(name, community_id))
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", OF_COMMUNITY)
 def test_page_of_a_community_does_not_exist_for_strangers_and_other_officials(
-    suggestion: Suggestion,
-    stranger: User,
-    other_official: CommunityRole,
-    sign_in: SignIn,
-    name: str,
+    readers: tuple[int, dict[str, Reader]], name: str
 ) -> None:
-    for user in (stranger, other_official.user):
-        client = sign_in(user)
-        missing = client.get("/no/such/page/").content
-        path = address(name, suggestion.pair.a_id)
-        for response in (client.get(path), client.post(path)):
-            assert response.status_code == 404
-            assert response.content == missing
+    community_id, by_name = readers
+    for reader in (by_name["stranger"], by_name["other official"]):
+        assert reader.finds_nothing_at(address(name, community_id))
 
 
 def test_former_role_opens_nothing(official: CommunityRole, sign_in: SignIn) -> None:

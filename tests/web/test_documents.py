@@ -202,7 +202,7 @@ def test_writing_from_the_page_carries_the_token(
     assert status == 200
 
 
-EXAMPLES = int(os.environ.get("CSC_FUZZ_EXAMPLES") or at_length(2, 6))
+EXAMPLES = int(os.environ.get("CSC_FUZZ_EXAMPLES") or at_length(1, 6))
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -255,7 +255,7 @@ def one_connection() -> Iterator[None]:
 @pytest.mark.usefixtures("one_connection")
 def test_no_request_breaks_the_promise_of_the_document(world: World) -> None:
     """Each request is drawn once, which takes most of the time, and sent by the actor whom it is
-    for; at length by both.
+    for; at length by both. By default one request an operation, of the four kinds in turn.
     """
     known = things_that_exist(world)
     carried = {actor: signed_in(world, actor) for actor in ("official", "curator")}
@@ -264,7 +264,7 @@ def test_no_request_breaks_the_promise_of_the_document(world: World) -> None:
     # A token that is not ours is refused before anything else is read
     schema.config.generation.update(with_security_parameters=False)
     seen: dict[str, Counter[int]] = {actor: Counter() for actor in carried}
-    for result in schema.get_all_operations():
+    for place, result in enumerate(schema.get_all_operations()):
         operation = result.ok()
         named = {name: value for name, value in known.items() if f"{{{name}}}" in operation.path}
         drawn = [
@@ -274,6 +274,7 @@ def test_no_request_breaks_the_promise_of_the_document(world: World) -> None:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
             for real in (True, False)
         ]
+        first = place % len(drawn)
 
         @settings(
             max_examples=EXAMPLES,
@@ -283,7 +284,7 @@ def test_no_request_breaks_the_promise_of_the_document(world: World) -> None:
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(case=st.one_of(drawn))
+        @given(case=st.one_of(drawn[first:] + drawn[:first]))
         def ask(case: schemathesis.Case) -> None:
             whom_for = "curator" if "/staff/" in case.operation.path else "official"
             for actor in at_length([whom_for], list(carried)):

@@ -40,7 +40,8 @@ from backend.privacy.erasure import erase_account
 from backend.suggestions.models import Decision, Pair, Suggestion, Vote
 from backend.suggestions.services import answer_suggestion
 from backend.suggestions.sides import ActsForOtherSide
-from tests.actors import SIGNED_IN, World, agreed, refused, signing
+from tests.actors import DOERS, SIGNED_IN, World, agreed, refused, signing
+from tests.division import at_length
 from tests.factories import (
     CommunityRoleFactory,
     DecisionFactory,
@@ -97,11 +98,12 @@ def marks(introduction: Introduction) -> tuple[Any, ...]:
     )
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("old", I.values)
 def test_every_move_of_every_actor(world: World, old: str) -> None:
     introduction = make_introduction(world, old)
     before = marks(introduction)
-    for new, actor in itertools.product(I.values, SIGNED_IN):
+    for new, actor in itertools.product(I.values, at_length(DOERS, SIGNED_IN)):
         reason = "other" if new == I.CLOSED else ""
         with transaction.atomic():
             refused: DomainError | None = None
@@ -136,12 +138,13 @@ def test_every_move_of_every_actor(world: World, old: str) -> None:
             transaction.set_rollback(True)
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("stage", I.values)
 def test_consent_in_every_column_by_every_actor_for_every_side(world: World, stage: str) -> None:
     introduction = make_introduction(world, stage)
     before = marks(introduction)
     sides: dict[str, Community] = {"a": world.a, "b": world.b, "c": world.c}
-    for actor, side in itertools.product(SIGNED_IN, sides):
+    for actor, side in itertools.product(at_length(DOERS, SIGNED_IN), sides):
         with transaction.atomic():
             refused: DomainError | None = None
             try:

@@ -316,6 +316,11 @@ def test_seeds_give_means_with_a_standard_error_beside_each(folder: Path) -> Non
     assert set(found["se"]) == {"hit@10", "hit@50", "mrr", "pct", "auc", "recall@50", "ndcg@10"}
     assert all(error >= 0 for error in found["se"].values())
     assert found["hit@10"] + found["wrong_country"] + found["wrong_city"] == pytest.approx(1.0)
+
+
+@pytest.mark.system
+@ONE_DRAW
+def test_table_of_seeds_says_of_how_many(folder: Path) -> None:
     table = evaluate(folder, "--folds", "2", "--seeds", "2")
     assert "means of 2 runs" in table
     assert "standard error over U.S. cities" in table

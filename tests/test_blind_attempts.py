@@ -483,10 +483,8 @@ def test_refusal_of_the_second_side_tells_only_ones_own_acts(scene: TwoSides) ->
 
 def test_no_public_address_tells(scene: TwoSides) -> None:
     client = scene.world.client("visitor")
-    values = dict.fromkeys(
-        ("public_id", "token", "thread", "form", "form_code", "what", "number"), 1
-    )
-    values |= {"community_id": scene.world.a.pk, "group": "story", "kind": "csv"}
+    values = dict.fromkeys(("public_id", "token", "form", "form_code", "what", "number"), 1)
+    values |= {"community_id": scene.world.a.pk, "group": "story", "kind": "csv", "thread": "x"}
     names = [
         name
         for name in ROUTES

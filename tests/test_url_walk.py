@@ -124,6 +124,7 @@ def stage(module_db: None) -> Stage:
     ticket = make.TicketFactory(user=world.user("official"))
     things = {
         "community_id": world.a.pk,
+        "place_id": make.PlaceFactory().pk,
         "agreement_id": partnership.agreement_id,
         "document_id": partnership.agreement.documents.get().pk,
         "partnership_id": partnership.pk,

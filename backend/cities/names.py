@@ -42,7 +42,7 @@ _LETTERS = {
     "–": "-",
 }
 _LETTER = re.compile(f"[{''.join(_LETTERS)}]")
-_PUNCTUATION = str.maketrans("-", " ", ".,")
+PUNCTUATION = str.maketrans("-", " ", ".,")
 _COMBINING = re.compile(
     "["
     + "".join(re.escape(c) for c in map(chr, range(0x300, 0x10000)) if unicodedata.combining(c))
@@ -76,7 +76,21 @@ def searched_name(text: str) -> str:
     can hold is left out.
     """
     storable = text.replace("\x00", "").encode(errors="ignore").decode()
-    return " ".join(fold(storable).translate(_PUNCTUATION).split())
+    return " ".join(fold(storable).translate(PUNCTUATION).split())
+
+
+# What people write before or behind the name of a city.
+_OF_KIND = re.compile(
+    r"^(the )?((city|town|village|municipality|borough|county|state|province) of"
+    r"|(ville|commune|ciudad|municipio|cidade|comune|citta) (de|di|d|del|da|do)"
+    r"|stadt|gemeinde|gemeente|kommune|gmina|miasto) "
+)
+
+
+def bare_name(name: str) -> str:
+    """A name as it is searched for, without the word for its kind: "kobe" of "City of Kobe"."""
+    searched = searched_name(name)
+    return _OF_KIND.sub("", searched, count=1) or searched
 
 
 # What a county, state, district or province may add to its name, in the languages of the service.

@@ -22,25 +22,14 @@ from backend.cities.models import (
     PlaceName,
 )
 from backend.cities.models.places import region_spellings
-from backend.cities.names import searched_name
+from backend.cities.names import bare_name, searched_name
 from backend.common.bounds import valid_ids
 from backend.common.formatting import comma_list
 
 NO_PLACE = 0  # an owner's or staff's word for a partner that is none of the places of its name
 SAME_PLACE_KM = 15  # so near to each other, places of one name are one: a city and its district
 MOST_PLACES = 12  # to choose from
-_OF_KIND = re.compile(
-    r"^(the )?((city|town|village|municipality|borough) of"
-    r"|(ville|commune|ciudad|municipio|cidade|comune|citta) (de|di|d|del|da|do)"
-    r"|stadt|gemeinde|gmina|miasto) "
-)
 _REGION = re.compile(r"^(?P<name>[^,(]+)[,(]\s*(?P<region>[^)]+)\)?\s*$")
-
-
-def bare_name(name: str) -> str:
-    """A name as it is searched for, without the word for its kind: "kobe" of "City of Kobe"."""
-    searched = searched_name(name)
-    return _OF_KIND.sub("", searched, count=1) or searched
 
 
 def _spellings(name: str) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ Kind = Literal[
     "text",
     "long_text",
     "url",
+    "email",
     "integer",
     "number",
     "boolean",
@@ -169,6 +170,14 @@ GROUPS: tuple[Group, ...] = (
         _("Who runs the programme"),
         _("The body that looks after partnerships."),
         (
+            Field("name", _("Name of the organisation"), "text"),
+            Field("website", _("Website of the organisation"), "url"),
+            Field(
+                "email",
+                _("Public e-mail address"),
+                "email",
+                help=_("Leave it empty if you want no mail from the public."),
+            ),
             Field("structure", _("Structure"), "choice", choices=STRUCTURES),
             Field("office", _("Where the municipal contact sits"), "choice", vocabulary="offices"),
             Field("year_founded", _("Year founded"), "integer", minimum=1800, maximum=2100),

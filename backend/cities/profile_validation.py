@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from backend.cities.drafts import EMPTY, PROVENANCE, SOURCES
 from backend.cities.models import Community, Country
-from backend.cities.names import community_key, searched_name
-from backend.cities.partner_places import NO_PLACE, bare_name
+from backend.cities.names import bare_name, community_key, searched_name
+from backend.cities.partner_places import NO_PLACE
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
 from backend.cities.vocabularies import Term, vocabulary
 from backend.common.bounds import valid_ids
@@ -68,6 +70,15 @@ def _url(field: Field, value: Any) -> str:
                 "https://www.city.example."
             )
         )
+    return text
+
+
+def _email(field: Field, value: Any) -> str:
+    text = _text(field, value)
+    try:
+        validate_email(text)
+    except ValidationError:
+        raise _Wrong(_("Write an e-mail address, for example partners@city.example.")) from None
     return text
 
 
@@ -266,6 +277,7 @@ CHECKS: Mapping[str, Callable[[Field, Any], Any]] = {
     "text": _text,
     "long_text": _text,
     "url": _url,
+    "email": _email,
     "integer": _number,
     "number": _number,
     "boolean": _boolean,

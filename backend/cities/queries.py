@@ -318,9 +318,10 @@ State = Literal["done", "begun", "needed", "wrong", "to_confirm", "empty"]
 # Seconds to read a question and answer it, by kind: a person who knows their town and types with
 # two fingers.
 SECONDS: Mapping[Kind, int] = {
-    "text": 12,
-    "url": 15,
-    "long_text": 150,
+    "text": 10,
+    "url": 10,  # pasted
+    "email": 10,
+    "long_text": 140,
     "integer": 10,
     "number": 10,
     "boolean": 4,

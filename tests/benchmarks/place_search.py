@@ -27,6 +27,92 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# What people type, and what must come first, as the pages call it: names, states, other scripts,
+# mistakes, and names of many. Of several right ones each counts.
+SEARCHES: dict[str, tuple[str, ...]] = {
+    # City and state, as Americans write it
+    "Toledo, Ohio": ("Toledo, Ohio, United States",),
+    "Toledo OH": ("Toledo, Ohio, United States",),
+    "toledo, oh, usa": ("Toledo, Ohio, United States",),
+    "Toledo, United States": ("Toledo, Ohio, United States",),
+    "Portland ME": ("Portland, Maine, United States",),
+    "Portland, Maine": ("Portland, Maine, United States",),
+    "Paris, Texas": ("Paris, Texas, United States",),
+    "Paris TX": ("Paris, Texas, United States",),
+    "Washington, D.C.": ("Washington, District of Columbia, United States",),
+    "Washington DC": ("Washington, District of Columbia, United States",),
+    "Springfield, IL": ("Springfield, Illinois, United States",),
+    "Springfield Massachusetts": ("Springfield, Massachusetts, United States",),
+    "Cambridge MA": ("Cambridge, Massachusetts, United States",),
+    "St. Louis, MO": ("St. Louis, Missouri, United States",),
+    "Las Vegas NM": ("Las Vegas, New Mexico, United States",),
+    # and elsewhere
+    "Newcastle NSW": ("Newcastle, New South Wales, Australia",),
+    "London, Ontario": ("London, Ontario, Canada",),
+    "Birmingham, UK": ("Birmingham, England, United Kingdom",),
+    "Valparaíso, Chile": ("Valparaíso, Chile", "Valparaíso, Valparaiso, Chile"),
+    "Kobe, Japan": ("Kobe, Hyōgo, Japan",),
+    "Kobe Japan": ("Kobe, Hyōgo, Japan",),
+    "Santiago de Compostela": ("Santiago de Compostela, Galicia, Spain",),
+    "Santa Cruz, Bolivia": (
+        "Santa Cruz de la Sierra, Santa Cruz Department, Bolivia",
+        "Santa Cruz de la Sierra, Santa Cruz, Bolivia",
+    ),
+    "Cape Town, South Africa": ("Cape Town, Western Cape, South Africa",),
+    "Frankfurt (Oder)": ("Frankfurt (Oder), Brandenburg, Germany",),
+    # The beginning of a word before a piece of it
+    "nice": ("Nice, Provence-Alpes-Côte d'Azur, France",),
+    "rome": ("Rome, Lazio, Italy",),
+    "york": ("York, England, United Kingdom",),
+    "lima": ("Lima, Lima region, Peru", "Lima, Peru", "Lima, Lima Province, Peru"),
+    "new york": ("New York City, New York, United States",),
+    "san fran": ("San Francisco, California, United States",),
+    "los ang": ("Los Angeles, California, United States",),
+    # States, provinces and counties
+    "Nuevo León": ("Nuevo León, Mexico",),
+    "Québec": ("Québec, Quebec, Canada", "Quebec, Canada"),
+    "경기도": ("Gyeonggi-do, South Korea",),
+    "Ontario": ("Ontario, Canada",),
+    "New South Wales": ("New South Wales, Australia",),
+    "Bayern": ("Bavaria, Germany",),
+    "State of Ohio": ("Ohio, United States",),
+    "兵庫県": ("Hyōgo, Japan",),
+    # Other names and scripts
+    "Koln": ("Köln, North Rhine-Westphalia, Germany", "Cologne, North Rhine-Westphalia, Germany"),
+    "Munich": ("Munich, Bavaria, Germany",),
+    "Muenchen": ("Munich, Bavaria, Germany",),
+    "Bombay": ("Mumbai, Maharashtra, India",),
+    "Sao Paulo": ("São Paulo, Brazil",),
+    "神戸市": ("Kobe, Hyōgo, Japan",),
+    "兵庫県神戸市": ("Kobe, Hyōgo, Japan",),
+    "القاهرة": ("Cairo, Egypt",),
+    "Москва": ("Moscow, Russia",),
+    "서울": ("Seoul, South Korea",),
+    "広島": ("Hiroshima, Japan", "Hiroshima, Hiroshima, Japan"),
+    "Lodz": ("Łódź, Łódź Voivodeship, Poland", "Łódź, Poland"),
+    "l'aquila": ("L'Aquila, Abruzzo, Italy", "L’Aquila, Abruzzo, Italy"),
+    "Αθήνα": ("Athens, Attica, Greece",),
+    # With the word for the kind
+    "City of Chicago": ("Chicago, Illinois, United States",),
+    "Gemeente Amsterdam": ("Amsterdam, North Holland, Netherlands",),
+    "Stadt Köln": ("Köln, North Rhine-Westphalia, Germany",),
+    "Kobe City": ("Kobe, Hyōgo, Japan",),
+    "Município de Lisboa": ("Lisbon, Portugal", "Lisbon, Lisbon District, Portugal"),
+    # Mistakes
+    "Cinncinati": ("Cincinnati, Ohio, United States",),
+    "Tolido, Ohio": ("Toledo, Ohio, United States",),
+    "Toledo, Ohoi": ("Toledo, Ohio, United States",),
+    "Pittsburg, Pensylvania": ("Pittsburgh, Pennsylvania, United States",),
+    "Gotheborg": ("Göteborg, Västra Götaland, Sweden", "Gothenburg, Västra Götaland, Sweden"),
+    "Reykavik": ("Reykjavík, Capital Region, Iceland",),
+    # Names of many: the largest first, the others with it
+    "Springfield": (
+        "Springfield, Missouri, United States",
+        "Springfield, Ohio, United States",  # a member in the sample world
+    ),
+    "San Jose": ("San Jose, California, United States", "San José, Costa Rica"),
+    "Georgia": ("Georgia, United States", "Tbilisi, Georgia"),
+}
 EACH = 100
 WARM_UP = 60
 TARGET_MS = 50
@@ -135,6 +221,27 @@ def ask(questions: Sequence[Question], *, with_country: bool = False) -> list[As
     return answers
 
 
+def first_of(typed: str) -> tuple[str, float]:
+    """What the public search says first, as its page calls it, and the milliseconds it took."""
+    from backend.cities.place_search import search
+
+    began = time.perf_counter()
+    hits = search(typed)
+    took = (time.perf_counter() - began) * 1000
+    return (hits[0].label if hits else "", took)
+
+
+def ask_searches() -> tuple[list[str], list[float]]:
+    """Those of SEARCHES that something else came first for, and how long each took."""
+    wrong, times = [], []
+    for typed, right in SEARCHES.items():
+        first, took = first_of(typed)
+        times.append(took)
+        if first not in right:
+            wrong.append(f"{typed!r}: {first or 'nothing'}")
+    return wrong, times
+
+
 def line(name: str, asked: Sequence[Asked], *, recall: bool = True) -> str:
     times = sorted(answer.milliseconds for answer in asked)
     cells = [
@@ -191,7 +298,16 @@ def measure(seed: int, smallest: int, misses: bool) -> None:
     )
     print(line("all, the right country preferred", with_country))
     print(line(f"while typing (target: p95 of {TARGET_MS} ms)", ask(beginnings), recall=False))
+    ask_searches()
+    wrong, times = ask_searches()
+    times.sort()
+    print(
+        f"\nthe public search: {len(SEARCHES) - len(wrong)} of {len(SEARCHES)} right; "
+        f"p50 {statistics.median(times):.1f} ms, p95 {times[-(len(times) // 20) - 1]:.1f} ms "
+        f"(target {TARGET_MS})"
+    )
     if misses:
+        print("\n".join(wrong))
         names = dict(
             Place.objects.filter(pk__in=[a.question.place for a in everything]).values_list(
                 "id", "name"

@@ -73,6 +73,9 @@ def document(**groups: dict[str, Any]) -> dict[str, dict[str, Any]]:
 FULL_DOCUMENT: dict[str, dict[str, Any]] = document(
     identity={"local_name": "北九州市", "website": "https://www.city.example/a?b=c"},
     organisation={
+        "name": "国際交流協会",
+        "website": "https://sister.city.example/",
+        "email": "partners@city.example",
         "structure": "municipal",
         "office": "mayors_office",
         "year_founded": 1956,

@@ -16,9 +16,11 @@ from django.urls import reverse
 from backend.cities.models import Community, Profile
 from backend.web.html.forms import FormRenderer
 from backend.web.suggestions.comparison import compared_groups
+from backend.web.templatetags.web import arc_between
 from tests.factories import (
     CommunityFactory,
     CountryFactory,
+    ExistingPartnershipFactory,
     ListedPartnershipFactory,
     MembershipFactory,
     PairFactory,
@@ -39,7 +41,7 @@ def page(client: Client, name: str, *args: object, **query: str) -> str:
     return response.text
 
 
-@pytest.mark.parametrize("name", ["home", "about", "sources", "seeking", "directory"])
+@pytest.mark.parametrize("name", ["home", "about", "sources", "seeking", "search", "directory"])
 def test_public_page_without_any_data(db: None, client: Client, name: str) -> None:
     html = page(client, name)
     assert html.count("<h1") == 1
@@ -47,7 +49,7 @@ def test_public_page_without_any_data(db: None, client: Client, name: str) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["home", "about", "sources", "seeking", "directory", "account_login"]
+    "name", ["home", "about", "sources", "seeking", "search", "directory", "account_login"]
 )
 def test_page_holds_no_inline_style_or_script_and_nothing_from_elsewhere(
     db: None, client: Client, name: str
@@ -203,6 +205,70 @@ def test_listed_partner_is_status_unknown_with_its_source(db: None, client: Clie
     assert "Wikidata 2016" in html
 
 
+def test_search_leads_to_the_page_of_a_place_that_nobody_has_registered(
+    db: None, client: Client
+) -> None:
+    place = PlaceFactory(name="Lonely", admin1="Ohio", country=CountryFactory(code="US"))
+    found = one_line(page(client, "search", q="Lonely, Ohio"))
+    assert f'href="{url("place", place.pk)}"' in found
+    assert "Lonely</strong>, Ohio, " in found
+    html = page(client, "place", place.pk)
+    assert "Not in the network" in html
+    assert "none of the public lists that we use names one" in html
+    assert "/contact/?topic=partners&amp;about=%2Fplaces%2F" in html
+    assert "Source: GeoNames" in html
+
+
+def test_search_without_a_hit_asks_for_what_is_missing(db: None, client: Client) -> None:
+    html = page(client, "search", q="Ekurhuleni")
+    assert "Nothing is called “Ekurhuleni”" in html
+    assert "/contact/?topic=place&amp;about=%2Fsearch%2F%3Fq%3DEkurhuleni" in html
+    assert client.get("/api/v1/search/?q=Ekurhuleni").json() == {"results": []}
+    assert client.get("/api/v1/search/").status_code == 422
+
+
+def test_one_page_a_place(db: None, client: Client) -> None:
+    shown, other = CommunityFactory(published=True), CommunityFactory()
+    assert client.get(url("place", shown.place_id))["Location"] == url("community", shown.pk)
+    html = page(client, "place", other.place_id)
+    assert "has not published a profile" in html
+    answer = client.get(f"/api/v1/places/{other.place_id}/").json()
+    assert (answer["is_registered"], answer["community_id"]) == (True, None)
+    assert client.get("/places/999999999/").status_code == 404
+
+
+def test_a_partner_has_one_row_whoever_names_it(client: Client, member: Community) -> None:
+    """Recorded, said by both sides, and on a list; and the partner's page says the same."""
+    other = Community.objects.get(name="Bonn")
+    for own, partner in ((member, other), (other, member)):
+        ExistingPartnershipFactory(
+            community=own, name=partner.name, country=partner.country, place=partner.place,
+            year=1960, status="active", state="confirmed",
+        )  # fmt: skip
+    ListedPartnershipFactory(
+        place_a=member.place, place_b=other.place, sources=["wikipedia2023", "wikidata2016"]
+    )
+    html = one_line(page(client, "community", member.pk))
+    assert html.count(">Bonn</a>,") == html.count(">=Kiel</a>") == 1
+    for source in ("Agreement recorded here", "Said by the community", "Said by the partner"):
+        assert html.count(source) == 1
+    assert one_line(page(client, "community", other.pk)).count(">Ames</a>") == 1
+    kiel = PlaceFactory._meta.model.objects.get(name="=Kiel")
+    (row,) = client.get(f"/api/v1/places/{kiel.pk}/").json()["partners"]
+    assert (row["name"], row["status"], row["sources"]) == ("Ames", "unknown", ["wikidata2016"])
+
+
+@pytest.mark.parametrize(
+    ("ends", "parts"), [((-83.6, 41.7, 135.2, 34.7), 2), ((-83.6, 41.7, 10.1, 54.3), 1)]
+)
+def test_an_arc_takes_the_short_way_round_the_world(
+    ends: tuple[float, float, float, float], parts: int
+) -> None:
+    drawn = re.findall(r"M(-?[\d.]+) [\d.]+Q\S+ \S+ (-?[\d.]+) ", arc_between(*ends))
+    assert len(drawn) == parts
+    assert all(abs(float(end) - float(start)) <= 360 for start, end in drawn)
+
+
 @pytest.mark.parametrize("status", ["draft", "submitted", "changes_requested", "withdrawn"])
 def test_unpublished_community_answers_like_one_that_does_not_exist(
     db: None, client: Client, status: str
@@ -295,7 +361,7 @@ def test_page_of_one_city(client: Client, member: Community) -> None:
 def test_city_is_found_however_it_is_spelled(client: Client, member: Community) -> None:
     place = PlaceFactory(name="Göteborg", search_text="goteborg|gothenburg")
     listed = client.get(url("directory_cities"), {"search": "Gotheborg"}).text
-    assert f'href="{url("directory")}?place={place.pk}"' in listed
+    assert f'href="{url("place", place.pk)}"' in listed
     assert "<html" not in listed
     assert "Did you mean" in directory(client, search="Gotheborg"), "also without JavaScript"
     assert (

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from backend.accounts.grants import Role
-from backend.cities.models.places import Country, Place, region_label
+from backend.cities.models.places import Country, Place, region_label, whereabouts_words
 from backend.cities.names import community_key, searched_name
 from backend.common.bounds import valid_ids
+from backend.common.formatting import comma_list
 
 HOME_COUNTRY = "US"
 
@@ -121,6 +122,18 @@ class Community(models.Model):
     def region(self) -> str:
         """The region it lies in, in the reader's language."""
         return region_label(self.country_id, self.admin1)
+
+    @property
+    def whereabouts(self) -> str:
+        """Its region, unless that has its own name, and its country, in the reader's language."""
+        return whereabouts_words(
+            self.region if self.admin1 != self.name else "", self.country.label
+        )
+
+    @property
+    def label(self) -> str:
+        """What tells it apart from others of its name: "Springfield, Illinois, United States"."""
+        return comma_list((self.name, self.whereabouts))
 
     @property
     def is_home(self) -> bool:

@@ -6,18 +6,23 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import get_language
 
-from backend.cities.names import fold
+from backend.cities.names import PUNCTUATION, fold, fold_letters, one_mistake_away
+from backend.common.formatting import comma_list
 
 
 @cache
@@ -36,14 +41,25 @@ def country_name(code: str, language: str | None = None) -> str:
 REGIONS_FILE = Path(__file__).parents[1] / "data" / "reference" / "admin1.csv.gz"
 
 
+class _Region(NamedTuple):
+    said: Mapping[str, str]  # its names by language, where they differ from the gazetteer's
+    letters: str  # that people write behind a city: OH, NSW
+    others: tuple[str, ...]
+
+
+_NO_REGION = _Region({}, "", ())
+
+
 @cache
-def _regions() -> Mapping[tuple[str, str], Mapping[str, str]]:
-    """(Country, name) → the region's names by language, where they differ from its name."""
+def _regions() -> Mapping[tuple[str, str], _Region]:
+    """By country and the gazetteer's name."""
     with gzip.open(REGIONS_FILE, "rt", encoding="utf-8", newline="") as file:
         return {
-            (row.pop("country"), row.pop("name")): {
-                language: name for language, name in row.items() if name and language != "code"
-            }
+            (row.pop("country"), row.pop("name")): _Region(
+                letters=row.pop("iso"),
+                others=tuple(filter(None, row.pop("others").split("|"))),
+                said={lang: name for lang, name in row.items() if name and lang != "code"},
+            )
             for row in csv.DictReader(file)
         }
 
@@ -52,13 +68,14 @@ def region_label(country: str, name: str, language: str | None = None) -> str:
     """A region's name in the reader's language (CLDR); as the gazetteer has it where CLDR has none.
     ("DE", "Bavaria" → Bayern)
     """
-    said = _regions().get((country, name), {})
+    said = _regions().get((country, name), _NO_REGION).said
     return said.get((language or get_language() or "en").split("-")[0], name)
 
 
 def region_spellings(country: str, name: str) -> frozenset[str]:
-    """All names of a region in the languages of the service."""
-    return frozenset({name, *_regions().get((country, name), {}).values()})
+    """All names of a region in the languages of the service, in its own, and in letters."""
+    region = _regions().get((country, name), _NO_REGION)
+    return frozenset({name, *region.said.values(), *region.others, region.letters} - {""})
 
 
 def regions_of(country: str) -> list[str]:
@@ -68,7 +85,11 @@ def regions_of(country: str) -> list[str]:
 
 @cache
 def _regions_folded() -> Sequence[tuple[str, str]]:
-    return [(name, fold("|".join(said.values()))) for (_, name), said in _regions().items() if said]
+    return [
+        (name, fold("|".join([*region.said.values(), *region.others])))
+        for (_, name), region in _regions().items()
+        if region.said or region.others
+    ]
 
 
 def regions_named(word: str) -> list[str]:
@@ -76,6 +97,113 @@ def regions_named(word: str) -> list[str]:
     language.
     """
     return [name for name, spellings in _regions_folded() if word in spellings]
+
+
+# Where somebody says that a place is: the name of a country or of a region, as people write it.
+
+Whereabouts = frozenset[tuple[str, str]]  # (country, the gazetteer's region or "" for all of it)
+NOWHERE: Whereabouts = frozenset()
+# Languages of which the countries' names are known, beside those of the service.
+_SPOKEN = (
+    "en",
+    "es",
+    "fr",
+    "de",
+    "ja",
+    "ar",
+    "pt",
+    "ru",
+    "zh",
+    "ko",
+    "it",
+    "nl",
+    "pl",
+    "tr",
+    "uk",
+    "el",
+)
+# What people call countries otherwise (CLDR has one name a language).
+_COUNTRIES_CALLED = {
+    "US": "usa|us|america|united states of america|the states|estados unidos de america|eeuu|米国",
+    "GB": "uk|great britain|britain|united kingdom of great britain and northern ireland",
+    "NL": "holland|the netherlands",
+    "KR": "korea|republic of korea|rok|한국",
+    "KP": "dprk|democratic peoples republic of korea",
+    "CZ": "czech republic",
+    "TR": "turkey|turkiye",
+    "CI": "ivory coast|cote divoire",
+    "RU": "russian federation",
+    "CN": "prc|mainland china|peoples republic of china",
+    "AE": "uae|emirates",
+    "MM": "burma",
+    "MK": "macedonia",
+    "SZ": "swaziland",
+    "CV": "cabo verde",
+    "TL": "east timor",
+    "VA": "vatican|holy see",
+    "CD": "drc|democratic republic of the congo|congo kinshasa",
+    "CG": "republic of the congo|congo brazzaville|congo",
+    "PS": "palestine|west bank",
+    "HK": "hong kong",
+    "MO": "macau|macao",
+    "BA": "bosnia",
+    "IE": "republic of ireland|eire",
+    "BN": "brunei darussalam",
+}
+
+
+@cache
+def _called() -> Mapping[str, Whereabouts]:
+    """Folded name → the countries and regions that are called so."""
+    named: list[tuple[str, tuple[str, str]]] = []
+    for language in _SPOKEN:
+        named += [(name, (code, "")) for code, name in _territories(language).items()]
+    # Three letters of ISO among them.
+    for alias, codes in get_global("territory_aliases").items():
+        named += [(alias, (codes[0], ""))] if len(codes) == 1 else []
+    for code, names in _COUNTRIES_CALLED.items():
+        named += [(name, (code, "")) for name in (code, *names.split("|"))]
+    for country, name in _regions():
+        named += [(each, (country, name)) for each in region_spellings(country, name)]
+    countries = {code for code in _territories("en") if len(code) == 2 and code.isalpha()}
+    named = [(code, (code, "")) for code in countries] + [
+        pair for pair in named if pair[1][0] in countries
+    ]
+    named += [
+        (re.sub(r" ?[(（].*", "", name).replace("&", "and"), where)
+        for name, where in named
+        if not {"&", "(", "（"}.isdisjoint(name)
+    ]
+    folded = fold_letters("\n".join(name for name, _where in named)).translate(PUNCTUATION)
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for key, (_name, where) in zip(folded.split("\n"), named, strict=True):
+        found[" ".join(key.split())].add(where)
+    return {name: frozenset(where) for name, where in found.items() if name}
+
+
+def whereabouts(name: str) -> Whereabouts:
+    """The countries and regions of that folded name: NOWHERE for none. ("oh" → Ohio, "georgia" →
+    the country and the state)
+    """
+    return _called().get(name, NOWHERE) or _called().get(_OF_REGION.sub("", name), NOWHERE)
+
+
+def whereabouts_like(name: str) -> Whereabouts:
+    """The same for a name that is not typed to its end, or with one mistake."""
+    begun = [key for key in _called() if len(name) > 1 and key.startswith(name)]
+    near = [key for key in one_mistake_away(name) if key in _called()] if len(name) > 3 else []
+    return frozenset().union(*(_called()[key] for key in begun or near))
+
+
+_OF_REGION = re.compile(
+    r"^(the )?(state|province|commonwealth|free state|estado|provincia|provincia|land|region) "
+    r"(of|de|del|da|do|di) | (state|province|prefecture|region|oblast|voivodeship)$"
+)
+
+
+def whereabouts_words(region: str, country: str) -> str:
+    """("Ohio, United States"); the country alone where the gazetteer has no region."""
+    return comma_list(dict.fromkeys(filter(None, (region, country))))
 
 
 class Country(models.Model):
@@ -153,6 +281,18 @@ class Place(models.Model):
     @property
     def region(self) -> str:
         return region_label(self.country_id, self.admin1)
+
+    @property
+    def whereabouts(self) -> str:
+        """Its region, unless that has its own name, and its country, in the reader's language."""
+        return whereabouts_words(
+            self.region if self.admin1 != self.name else "", self.country.label
+        )
+
+    @property
+    def label(self) -> str:
+        """What tells it apart from others of its name: "Springfield, Illinois, United States"."""
+        return comma_list((self.name, self.whereabouts))
 
     @property
     def port(self) -> str | None:

@@ -28,6 +28,7 @@ def _menu(request: HttpRequest) -> list[MenuItem]:
     here = request.resolver_match.view_name if request.resolver_match else ""
     user = getattr(request, "user", None)
     entries: list[tuple[str, str]] = [
+        (_("Find a city"), "web:search"),
         (_("Seeking communities"), "web:seeking"),
         (_("Partnerships"), "web:directory"),
     ]

@@ -79,7 +79,7 @@ def widget_of(question: Field) -> str:
     if question.kind == "choice":
         return "select" if len(allowed_codes(question)) > 8 else "radios"
     return {
-        **dict.fromkeys(("text", "url", "integer", "number"), "text"),
+        **dict.fromkeys(("text", "url", "email", "integer", "number"), "text"),
         "long_text": "long_text",
         "boolean": "radios",
         "codes": "ticks",

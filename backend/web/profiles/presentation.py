@@ -281,6 +281,7 @@ _SHOWN: Mapping[str, Callable[[Field, Any, _Names], tuple[str, Any]]] = {
     "text": lambda f, v, n: ("line", str(v)),
     "long_text": lambda f, v, n: ("text", str(v)),
     "url": lambda f, v, n: ("link", str(v)),
+    "email": lambda f, v, n: ("mail", str(v)),
     "integer": lambda f, v, n: ("line", str(v) if f.name == "year_founded" else _number(v)),
     "number": lambda f, v, n: ("line", _number(v)),
     "boolean": lambda f, v, n: ("line", _("Yes") if v else _("No")),

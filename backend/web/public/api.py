@@ -18,7 +18,7 @@ from backend.cities.models import (
     ListedPartnership,
     Membership,
 )
-from backend.cities.place_search import search_places
+from backend.cities.place_search import search, search_places
 from backend.cities.queries import listed_partners, public_document, seeking_communities
 from backend.cities.services import register_community
 from backend.cities.vocabularies import NAMES, vocabulary
@@ -30,6 +30,7 @@ from backend.introductions.directory import (
     recorded_partnerships,
 )
 from backend.introductions.models import Partnership
+from backend.introductions.partners import partners_of
 from backend.web.access import Level, open_to
 from backend.web.introductions.serializers import PartnershipSerializer
 from backend.web.members.serializers import ConfirmedPartnershipSerializer
@@ -39,8 +40,10 @@ from backend.web.public.forms import (
     ListedFilters,
     PlaceFilters,
     RecordedFilters,
+    SearchForm,
     SeekingFilters,
 )
+from backend.web.public.views import place_shown, public_community_of
 from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation, read_filters
 
 
@@ -108,6 +111,36 @@ class PlacesView(ApiView):
         data = read_filters(PlaceFilters, request.query_params, paged=False).chosen()
         places = search_places(data["q"], country=data.get("country", ""))
         return {"results": places}
+
+
+@open_to(GET=Level.PUBLIC)
+class SearchView(ApiView):
+    """The best first. A hit is a place, a community that the gazetteer does not have, or a region;
+    `why` says what fits: the `name`, an `other` name, what it `begins` with, a later `word` of it,
+    a name with a `mistake`, or that it lies `in` what was asked for.
+    """
+
+    filter_form = SearchForm
+
+    @operation("Search places, communities and regions", serializers.SearchSerializer)
+    def get(self, request: Request) -> object:
+        data = read_filters(SearchForm, request.query_params, paged=False).chosen()
+        hits = search(data["q"], country=data.get("country", ""))
+        return {"results": [serializers.hit(each) for each in hits]}
+
+
+@open_to(GET=Level.PUBLIC)
+class PlaceView(ApiView):
+    """A place of the gazetteer, registered or not, with all its partnerships: one row a partner."""
+
+    @operation("One place with its partners", serializers.PlacePageSerializer)
+    def get(self, request: Request, place_id: int) -> object:
+        place: Any = place_shown(place_id)
+        public = public_community_of(place)
+        place.community_id = public.pk if public is not None else None
+        place.is_registered = getattr(place, "community", None) is not None
+        place.partners = partners_of(place, public)
+        return place
 
 
 @open_to(GET=Level.PUBLIC)

@@ -100,6 +100,19 @@ class PlaceFilters(Filters):
     country = OpenChoiceField(pattern=COUNTRY_CODE)
 
 
+class SearchForm(PlaceFilters):
+    """The search for all places and communities."""
+
+    documented = {
+        "q": "A name with or without where it is, in any script; forgives accents and mistakes",
+        "country": "ISO 3166-1 alpha-2; what is there comes first",
+    }
+
+    q = forms.CharField(
+        label=_("City, county, state or province"), min_length=1, max_length=100, required=True
+    )
+
+
 GONE = (Partnership.Status.ENDED, Partnership.Status.EMERITUS)
 LIVING = [choice for choice in Partnership.Status.choices if choice[0] not in GONE]
 STATUS_WORDS: Mapping[str, Any] = {**dict(LIVING), UNKNOWN: _("Not known")}

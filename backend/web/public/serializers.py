@@ -8,7 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.cities.models import Community, Country, Profile
+from backend.cities.place_search import Hit
 from backend.common.bounds import LARGEST_ID, longest
+from backend.web.public.views import public_community_of
 from backend.web.rest.base import StrictSerializer
 from backend.web.rest.schema import published_document_schema
 
@@ -145,6 +147,73 @@ class RegisteredSerializer(CommunityNameSerializer):
 
 class PlacesSerializer(serializers.Serializer):
     results = PlaceSerializer(many=True)
+
+
+class HitSerializer(serializers.Serializer):
+    kind = serializers.ChoiceField(choices=["place", "community", "region"])
+    name = serializers.CharField()
+    admin1 = serializers.CharField(help_text="State, province or the like; may be empty")
+    country = serializers.CharField(help_text="ISO 3166-1 alpha-2")
+    place_id = serializers.IntegerField(allow_null=True, help_text="GeoNames id")
+    community_id = serializers.IntegerField(
+        allow_null=True, help_text="Where it has a page that anybody may read"
+    )
+    population = serializers.IntegerField(allow_null=True)
+    why = serializers.ChoiceField(choices=["name", "other", "begins", "word", "mistake", "in"])
+    matched = serializers.CharField(help_text="The name that fits, where it is another one")
+
+
+class SearchSerializer(serializers.Serializer):
+    results = HitSerializer(many=True)
+
+
+def hit(found: Hit) -> dict[str, Any]:
+    """A hit with the names its serializer takes."""
+    kind = "region" if found.region else "place" if found.place else "community"
+    public = public_community_of(found.place) if found.place is not None else found.community
+    shown = found.place or found.community
+    country, name = found.region or ("", "")
+    return {
+        "kind": kind,
+        "name": shown.name if shown else name,
+        "admin1": shown.admin1 if shown else "",
+        "country": shown.country_id if shown else country,
+        "place_id": found.place.pk if found.place else None,
+        "community_id": public.pk if public else None,
+        "population": found.place.population if found.place else None,
+        "why": found.why,
+        "matched": found.matched,
+    }
+
+
+class PartnerSerializer(serializers.Serializer):
+    """One partner, whoever says so."""
+
+    name = serializers.CharField()
+    country = serializers.CharField(help_text="ISO 3166-1 alpha-2")
+    place_id = serializers.IntegerField(source="place", allow_null=True)
+    community_id = serializers.IntegerField(source="community", allow_null=True)
+    status = serializers.CharField(help_text="`unknown` where only public lists name it")
+    form = serializers.CharField(help_text="May be empty")
+    year = serializers.IntegerField(allow_null=True)
+    is_recognised = serializers.BooleanField()
+    sources = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="`recorded` here, `confirmed`: said by the community, `theirs`: said by the "
+        "partner, or tags of public lists",
+    )
+
+
+class PlacePageSerializer(PlaceNameSerializer):
+    latitude = serializers.FloatField()
+    longitude = serializers.FloatField()
+    population = serializers.IntegerField(allow_null=True)
+    timezone = serializers.CharField()
+    is_registered = serializers.BooleanField()
+    community_id = serializers.IntegerField(
+        allow_null=True, help_text="Where it has a page that anybody may read"
+    )
+    partners = PartnerSerializer(many=True)
 
 
 class VocabularyNamesSerializer(serializers.Serializer):

@@ -5,36 +5,42 @@ partnerships.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Prefetch
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from backend.cities.attribution import data_sources
+from backend.cities.drafts import prefilled_draft
 from backend.cities.models import Community, Country, ListedPartnership, Membership, Place
 from backend.cities.models.communities import HOME_COUNTRY
-from backend.cities.place_search import search_places
-from backend.cities.profile_schema import GROUPS
-from backend.cities.queries import confirmed_partnerships, listed_partners, seeking_communities
+from backend.cities.place_search import Hit
+from backend.cities.place_search import search as find
+from backend.cities.profile_schema import GROUPS, PARTNERSHIP_STATUS
+from backend.cities.queries import seeking_communities
 from backend.common.errors import NotVisible
-from backend.common.formatting import csv_lines
+from backend.common.formatting import comma_list, csv_lines
 from backend.introductions.directory import (
     CONFIRMED,
     LISTED,
     MOST_ARCS,
     RECORDED,
+    UNKNOWN,
     Directory,
     Entry,
     all_entries,
 )
 from backend.introductions.models import AgreementType
-from backend.introductions.queries.partnerships import living_partnerships
+from backend.introductions.partners import THEIRS, PartnerShown, partners_of
 from backend.web.access import Level, open_to
 from backend.web.cache import Remembered
 from backend.web.profiles.presentation import (
@@ -44,8 +50,8 @@ from backend.web.profiles.presentation import (
     published_data,
     story_of,
 )
-from backend.web.public.forms import STATUS_WORDS, DirectoryFilters, SeekingFilters
-from backend.web.suggestions.partner_requests import askers
+from backend.web.public.forms import STATUS_WORDS, DirectoryFilters, SearchForm, SeekingFilters
+from backend.web.suggestions.prospects import askers
 from backend.web.templatetags.web import LIST_SOURCES, arc_between
 
 
@@ -113,19 +119,19 @@ def seeking(request: HttpRequest) -> HttpResponse:
     return render(request, "public/seeking.html", context)
 
 
+def current_memberships() -> Prefetch:
+    running = Membership.objects.filter(ended_on__isnull=True)
+    return Prefetch("memberships", running, to_attr="current_memberships")
+
+
 def _public_community(community_id: int) -> Community:
     """Raises NotVisible for a community that nobody has published, like for one that does not
     exist.
     """
-    current = Prefetch(
-        "memberships",
-        Membership.objects.filter(ended_on__isnull=True),
-        to_attr="current_memberships",
-    )
     found = (
         Community.objects.public()
-        .select_related("country", "place__country", "profile__current_version")
-        .prefetch_related(current)
+        .select_related("country", "place__country", "profile__current_version", "organisation")
+        .prefetch_related(current_memberships())
     )
     community = found.filter(pk=community_id).first()
     if community is None:
@@ -133,36 +139,86 @@ def _public_community(community_id: int) -> Community:
     return community
 
 
+# Shown at a place of their own on the page, above the other answers.
+_ABOVE = {"story", "identity", "importances", "organisation", "partnerships", "needs_offers"}
+
+
+# The form speaks to the owner, the page to a visitor.
+_FOR_VISITORS = {"ties": gettext_lazy("Existing ties"), "sought": gettext_lazy("Partners wanted")}
+
+
+def _organisation_name(shown: Community, data: Mapping[str, Any]) -> str:
+    """As it was registered, where the profile does not name it."""
+    if (data.get("organisation") or {}).get("name"):
+        return ""
+    registered = getattr(shown, "organisation", None)
+    return str(registered.name) if registered is not None else ""
+
+
 def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
     """What a community's page shows of a document: the published one, or a draft in its preview.
     ``current_memberships`` is fetched.
     """
-    recorded, existing = living_partnerships(shown.pk), confirmed_partnerships(shown.pk)
-    sides = [side for row in recorded for side in (row.pair.a, row.pair.b)]
-    recorded_places = {side.place_id for side in sides} - {None}
-    met = recorded_places | {row.place_id for row in existing}
-    listed = [one for one in listed_partners(shown) if one.place.pk not in met]
-    partner_ids = [partner.community_id for partner in listed if partner.community_id is not None]
+    groups = {group.code: group for group in describe(data, shown)}
+    membership = next(iter(shown.current_memberships), None)  # type: ignore[attr-defined]
     return {
         "community": shown,
+        "named": shown,
         "local_name": local_name_of(shown, data),
         "story": story_of(data),
         "english_story": (data.get("story") or {}).get("english", ""),
+        "seeks": groups.get("needs_offers"),
+        "organisation": groups.get("organisation"),
+        "organisation_name": _organisation_name(shown, data),
         "groups": [
-            group
-            for group in describe(data, shown)
-            if group.code not in {"story", "identity", "importances"}
+            replace(group, label=str(_FOR_VISITORS.get(code, group.label)))
+            for code, group in groups.items()
+            if code not in _ABOVE
         ],
         "website": (data.get("identity") or {}).get("website") or shown.website,
-        "recorded": recorded,
-        "existing": [row for row in existing if row.place_id not in recorded_places],
-        "listed": listed,
-        "public_ids": set(
-            Community.objects.public().filter(pk__in=partner_ids).values_list("pk", flat=True)
-        ),
-        "membership": next(iter(shown.current_memberships), None),  # type: ignore[attr-defined]
+        "membership": membership,
+        "standing": standing_of(shown, membership),
         "shows_sample": shown.is_sample,
+        "about": reverse("web:community", args=[shown.pk]),
+        **_partners_on_page(shown.place, shown),
     }
+
+
+def _partners_on_page(place: Place | None, community: Community | None) -> dict[str, Any]:
+    partners = partners_of(place, community)
+    here = community or place
+    ends = [
+        (here.longitude, here.latitude, row.longitude, row.latitude)
+        for row in partners
+        if here is not None
+        and None not in (here.longitude, here.latitude, row.longitude, row.latitude)
+    ]
+    return {
+        "partners": [PartnerRow(row) for row in partners],
+        "arcs": [arc_between(*each) for each in ends],  # type: ignore[arg-type]
+        "dots": sorted({(each[2], each[3]) for each in ends}),
+    }
+
+
+class PartnerRow:
+    """A partner in words."""
+
+    def __init__(self, row: PartnerShown) -> None:
+        self.row = row
+        self.form = dict(AgreementType.choices).get(row.form, "")
+        is_listed = row.status == UNKNOWN and not {RECORDED, CONFIRMED, THEIRS} & set(row.sources)
+        words = {**PARTNERSHIP_STATUS, **STATUS_WORDS}
+        self.status = _("Listed, status unknown") if is_listed else words.get(row.status, "")
+        self.sources = list(dict.fromkeys(source_name(each) for each in row.sources))
+
+
+def source_name(source: str) -> str:
+    """Where a partnership is known from: a kind of the directory's, or the tag of a public list."""
+    return {
+        RECORDED: _("Agreement recorded here"),
+        CONFIRMED: _("Said by the community, confirmed by staff"),
+        THEIRS: _("Said by the partner, confirmed by staff"),
+    }.get(source) or LIST_SOURCES.get(source, source)
 
 
 @open_to(Level.PUBLIC)
@@ -171,6 +227,139 @@ def community(request: HttpRequest, community_id: int) -> HttpResponse:
     shown = _public_community(community_id)
     context = page_of(shown, published_data(shown)) | {"askers": askers(request.user, shown)}
     return render(request, "public/community.html", context)
+
+
+def place_shown(place_id: int) -> Place:
+    """A place of the gazetteer, with who has registered it. Raises NotVisible."""
+    found = Place.objects.select_related("country", "community__profile").defer("search_text")
+    place = found.filter(pk=place_id).first()
+    if place is None:
+        raise NotVisible
+    return place
+
+
+def public_community_of(place: Place) -> Community | None:
+    """The community that has registered the place, where anybody may see it."""
+    registered = getattr(place, "community", None)
+    profile = getattr(registered, "profile", None)
+    if profile is None or profile.current_version_id is None or profile.status == "withdrawn":
+        return None
+    return cast("Community", registered)
+
+
+@open_to(Level.PUBLIC)
+@require_safe
+def place(request: HttpRequest, place_id: int) -> HttpResponse:
+    """One page a place: that of its community, where anybody may read it."""
+    shown = place_shown(place_id)
+    public = public_community_of(shown)
+    if public is not None:
+        return redirect("web:community", public.pk)
+    registered = getattr(shown, "community", None)
+    membership = None
+    if registered is not None:
+        membership = Membership.objects.filter(community=registered, ended_on__isnull=True).first()
+    # Of what nobody has published, nothing but that it is registered.
+    unpublished = Community(
+        place=shown, country=shown.country, name=shown.name, admin1=shown.admin1
+    )
+    facts = describe(prefilled_draft(unpublished), unpublished)
+    context = {
+        "place": shown,
+        "named": shown,
+        "standing": standing_of(registered, membership, is_published=False),
+        "membership": membership,
+        "groups": [group for group in facts if group.code == "facts"],
+        "about": reverse("web:place", args=[shown.pk]),
+        "shows_sample": registered is not None and registered.is_sample,
+        **_partners_on_page(shown, None),
+    }
+    return render(request, "public/community.html", context)
+
+
+def standing_of(
+    community: Community | None, membership: Membership | None, *, is_published: bool = True
+) -> dict[str, Any]:
+    """What a place is here, and what that means."""
+    if membership is not None and community is not None:
+        since = {"year": membership.started_on.year}
+        if membership.standing == Membership.Standing.GOOD:
+            words = (
+                _("Member since %(year)s. All partnerships of members are listed here.")
+                if community.is_home
+                else _(
+                    "Global Member since %(year)s. Global Members are listed with all their "
+                    "partnerships worldwide."
+                )
+            )
+            return {"code": "member", "words": words % since}
+        return {
+            "code": "lapsed",
+            "words": _("Was a member from %(year)s; membership lapsed.") % since,
+        }
+    if community is None:
+        return {
+            "code": "none",
+            "words": _(
+                "Not in the network: nobody has registered it here. It may have partners, though."
+            ),
+        }
+    if not is_published:
+        return {
+            "code": "registered",
+            "words": _("Registered here. It has not published a profile, and is not a member."),
+        }
+    return {
+        "code": "registered",
+        "words": _("Registered here, not a member. Its profile was checked by staff."),
+    }
+
+
+FOUND = 20
+
+
+@open_to(Level.PUBLIC)
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """One search for all places and communities."""
+    form = SearchForm(request.GET)
+    asked = form.chosen()
+    typed = asked.get("q", "")
+    hits = find(typed, country=asked.get("country", ""), limit=FOUND) if typed else []
+    context = {"form": form, "typed": typed, "hits": [HitRow(hit) for hit in hits]}
+    return render(request, "public/search.html", context)
+
+
+class HitRow:
+    """A hit in words."""
+
+    def __init__(self, hit: Hit) -> None:
+        self.hit = hit
+        self.is_near = hit.why == "mistake"
+        self.url = ""
+        self.community: Community | None = hit.community
+        if hit.place is not None:
+            self.url = reverse("web:place", args=[hit.place.pk])
+            self.community = getattr(hit.place, "community", None)
+        public = public_community_of(hit.place) if hit.place is not None else hit.community
+        if public is not None:
+            self.url = reverse("web:community", args=[public.pk])
+        self.is_seeking = public is not None and public.profile.status == "published"
+        members = getattr(self.community, "current_memberships", ())
+        self.is_member = any(one.standing == Membership.Standing.GOOD for one in members)
+        self.why = self._why()
+
+    def _why(self) -> str:
+        hit = self.hit
+        if hit.matched:
+            return _("Also called “%(name)s”") % {"name": hit.matched}
+        if hit.region is not None:
+            return _("State, province or region")
+        if self.community is not None and hit.place is None:
+            return str(self.community.get_kind_display())
+        return {"mistake": _("A similar name"), "in": _("One of its largest cities")}.get(
+            hit.why, ""
+        )
 
 
 # Read once for all filters of the directory: to count what each choice leads to, a page needs all
@@ -194,11 +383,8 @@ class DirectoryRow:
 def source_words(entry: Entry) -> str:
     """Where the directory knows it from."""
     if entry.source == LISTED:
-        return ", ".join(dict.fromkeys(LIST_SOURCES.get(tag, tag) for tag in entry.lists))
-    return {
-        RECORDED: _("Agreement recorded here"),
-        CONFIRMED: _("Said by the community, confirmed by staff"),
-    }[entry.source]
+        return comma_list(dict.fromkeys(source_name(tag) for tag in entry.lists))
+    return source_name(entry.source)
 
 
 @open_to(Level.PUBLIC)
@@ -232,7 +418,7 @@ def directory(request: HttpRequest) -> HttpResponse:
         "some_arcs": len(arcs) == MOST_ARCS,
         "nearby": []
         if page.paginator.count or not asked.search
-        else search_places(asked.search, limit=SUGGESTED),
+        else [HitRow(hit) for hit in find(asked.search, limit=SUGGESTED)],
         "shows_sample": any(entry.is_sample for entry in page),
     }
     return render(request, "public/directory.html", context)
@@ -243,11 +429,14 @@ def directory(request: HttpRequest) -> HttpResponse:
 def cities(request: HttpRequest) -> HttpResponse:
     """The type-ahead's list of cities: a fragment of links."""
     typed = request.GET.get("search", "")
-    found = search_places(typed, limit=SUGGESTED) if len(typed.strip()) > 1 else []
+    found = find(typed, limit=SUGGESTED) if len(typed.strip()) > 1 else []
     return render(
         request,
         "public/directory_cities.html",
-        {"found": found, "searched": bool(found) or len(typed.strip()) > 1},
+        {
+            "found": [HitRow(hit) for hit in found],
+            "searched": bool(found) or len(typed.strip()) > 1,
+        },
     )
 
 

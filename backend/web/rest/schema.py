@@ -115,7 +115,7 @@ def _parameter(name: str, field: forms.Field, form: type[Filters]) -> OpenApiPar
 
 def _field_schema(field: Field) -> dict[str, Any]:
     kind = field.kind
-    if kind in {"text", "long_text", "url"}:
+    if kind in {"text", "long_text", "url", "email"}:
         shape: dict[str, Any] = {"type": "string", "maxLength": field.max_length}
     elif kind in {"integer", "number"}:
         shape = {"type": kind, "minimum": field.minimum, "maximum": field.maximum}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from backend.web.access import COMMUNITY
-from backend.web.suggestions import api, partner_requests, views
+from backend.web.suggestions import api, prospects, views
 
 _API_SUGGESTION = f"{COMMUNITY}suggestions/<id:suggestion_id>/"
 
@@ -46,9 +46,7 @@ page_urls: list[URLPattern] = [
         name="dossier_pdf",
     ),
     path(f"{COMMUNITY}suggestions/compare/", views.compare, name="suggestion_compare"),
-    path(
-        f"{COMMUNITY}partner-requests/", partner_requests.partner_requests, name="partner_requests"
-    ),
+    path(f"{COMMUNITY}partner-requests/", prospects.partner_requests, name="partner_requests"),
     path(f"{COMMUNITY}answer-rule/", views.answer_rule, name="answer_rule"),
     path("staff/suggestions/<int:suggestion_id>/votes/", views.staff_votes, name="staff_votes"),
 ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -142,18 +144,38 @@ def map_arc(first: Any, second: Any) -> str:
 def arc_between(
     a_longitude: float, a_latitude: float, b_longitude: float, b_latitude: float
 ) -> str:
-    """The path of an arc on world.svg, bent towards the pole."""
+    """The path of an arc on world.svg, bent towards the pole, the short way round the world: over
+    the edge of the map it comes in again on the other side.
+    """
     x1, y1, x2, y2 = (
         (a_longitude + 180) * 2,
         (84 - a_latitude) * 2,
         (b_longitude + 180) * 2,
         (84 - b_latitude) * 2,
     )
+    if abs(x2 - x1) <= _MAP_WIDTH / 2:
+        return _arc(x1, y1, x2, y2)
+    round_it = _MAP_WIDTH if x1 > x2 else -_MAP_WIDTH
+    return _arc(x1, y1, x2 + round_it, y2) + _arc(x1 - round_it, y1, x2, y2)
+
+
+_MAP_WIDTH = 720
+
+
+def _arc(x1: float, y1: float, x2: float, y2: float) -> str:
     lift = min(110.0, abs(x2 - x1) * 0.35 + 12)
     return (
         f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {max(4.0, min(y1, y2) - lift):.1f} {x2:.1f} "
         f"{y2:.1f}"
     )
+
+
+@register.simple_tag
+def write_to_staff(topic: str, about: str, text: str = "") -> str:
+    """The address of the form to staff, with what it is about, on which page, and first words."""
+    known = {"topic": topic, "about": about, "text": text}
+    query = urlencode({name: said for name, said in known.items() if said})
+    return f"{reverse('web:contact')}?{query}"
 
 
 @register.filter

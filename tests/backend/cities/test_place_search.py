@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from backend.cities.models import Country, Place, PlaceName
-from backend.cities.models.places import region_label, regions_named
+from backend.cities.models.places import region_label, regions_named, whereabouts
 from backend.cities.names import (
     LONGEST_NAME,
     NAME_SEPARATOR,
@@ -26,13 +26,14 @@ from backend.cities.names import (
     fold_letters,
     name_language,
     one_mistake_away,
+    searched_name,
 )
-from backend.cities.place_search import search_places
-from tests.factories import CommunityFactory, CountryFactory, PlaceFactory
+from backend.cities.place_search import search, search_places
+from tests.factories import CommunityFactory, CountryFactory, MembershipFactory, PlaceFactory
 
 pytestmark = pytest.mark.django_db
 
-MOST_QUERIES = 5
+MOST_QUERIES = 6
 
 
 def place(name: str, *others: str, country: str = "US", population: int | None = 100_000) -> Place:
@@ -133,6 +134,97 @@ def test_better_fits_come_before_larger_places() -> None:
 
     assert found("york") == ["York", "Yorkton", "North York", "Cork"]
     assert found("york", limit=2) == ["York", "Yorkton"]
+
+
+def twin(name: str, region: str, country: str = "US", **facts: Any) -> Place:
+    made = place(name, country=country, **facts)
+    Place.objects.filter(pk=made.pk).update(admin1=region)
+    return Place.objects.get(pk=made.pk)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Toledo, Ohio", "toledo ohio", "Toledo OH", "Toledo (Ohio)", "Toledo, OH, USA",
+        "Toledo OH, United States", "Ohio Toledo", "City of Toledo, Ohio", "Tolido, Ohio",
+        "Toledo, Ohoi", "Toledo, Oh", "オハイオ州 Toledo",
+    ],
+)  # fmt: skip
+def test_where_a_place_is_is_read_behind_its_name(typed: str) -> None:
+    ohio = twin("Toledo", "Ohio", population=10)
+    twin("Toledo", "Oregon", population=20)
+    twin("Toledo", "Castille-La Mancha", "ES", population=99_000)
+
+    assert search_places(typed)[0] == ohio
+    assert [hit.place for hit in search(typed)][:1] == [ohio]
+
+
+def test_a_name_that_ends_like_a_region_is_first_read_as_one_name() -> None:
+    city, mexico = place("New Mexico", population=5), place("New", country="MX", population=900)
+
+    assert search_places("New Mexico")[0] == city
+    assert search_places("New, Mexico")[0] == mexico
+
+
+def test_own_names_and_members_come_first_and_the_others_stay_visible() -> None:
+    called_so = place("Toronto", "York", population=2_000_000)
+    own, member = place("York", population=150_000), twin("York", "Maine", population=100_000)
+    MembershipFactory(community=CommunityFactory(place=member, name="York", published=True))
+
+    assert search_places("york") == [member, own, called_so]
+    assert [hit.matched for hit in search("york")] == ["", "", ""]
+
+
+def test_a_hit_says_the_other_name_by_which_it_was_found() -> None:
+    mumbai = place("Mumbai", "Bombay", country="IN", population=12_000_000)
+    Country.objects.filter(code="IN").update(name="India")
+    Place.objects.filter(pk=mumbai.pk).update(
+        alternate_names=["Mumbaī", "Bombay"], admin1="Maharashtra"
+    )
+
+    (hit,) = search("bombay")
+
+    assert (hit.why, hit.matched, hit.label) == ("other", "Bombay", "Mumbai, Maharashtra, India")
+
+
+def test_regions_and_communities_that_the_gazetteer_lacks_are_found() -> None:
+    monterrey = twin("Monterrey", "Nuevo León", "MX", population=1_000_000)
+    twin("Nuevo León", "Chiapas", "MX", population=2_000)
+    county = CommunityFactory(
+        kind="county", place=None, name="Montgomery County", admin1="Maryland", published=True
+    )
+    CommunityFactory(kind="county", place=None, name="Montgomery County", admin1="Ohio")
+    city = twin("Montgomery", "Alabama", population=200_000)
+
+    state = search("nuevo leon")
+    assert (state[0].region, state[0].label) == (("MX", "Nuevo León"), "Nuevo León, Mexico")
+    assert monterrey in [hit.place for hit in state if hit.why == "in"]
+    for typed in ("Montgomery County", "Montgomery County, MD", "County of Montgomery"):
+        assert [hit.community for hit in search(typed)][:1] == [county], typed
+    assert [hit.place or hit.community for hit in search("montgomery")][:2] == [city, county]
+
+
+@pytest.mark.parametrize(
+    ("name", "country", "region"),
+    [
+        ("usa", "US", ""),
+        ("uk", "GB", ""),
+        ("deu", "DE", ""),
+        ("turkey", "TR", ""),
+        ("republic of korea", "KR", ""),
+        ("czech republic", "CZ", ""),
+        ("cote divoire", "CI", ""),
+        (searched_name("ドイツ"), "DE", ""),
+        ("oh", "US", "Ohio"),
+        ("nsw", "AU", "New South Wales"),
+        ("state of ohio", "US", "Ohio"),
+        (searched_name("경기도"), "KR", "Gyeonggi-do"),
+    ],
+)
+def test_countries_and_regions_are_known_as_people_call_them(
+    name: str, country: str, region: str
+) -> None:
+    assert (country, region) in whereabouts(name)
 
 
 def test_among_equals_the_preferred_country_comes_first_then_the_larger() -> None:

@@ -34,7 +34,6 @@ from backend.cities.models import (
     ProfileVersion,
 )
 from backend.cities.names import name_language, plain, searched_name
-from backend.cities.place_search import search_places
 from backend.cities.profile_validation import check_document
 from backend.cities.reference import load_reference
 from backend.cities.sample import holds_sample_accounts
@@ -50,6 +49,7 @@ from backend.common.errors import InvalidFields
 from backend.introductions.models import Agreement, Partnership
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
+from tests.benchmarks.place_search import SEARCHES, ask_searches
 
 pytestmark = pytest.mark.django_db
 
@@ -78,15 +78,10 @@ def test_the_gazetteer_is_whole_and_its_facts_are_right() -> None:
     assert 3_000_000 < (berlin.population or 0) < 5_000_000
 
 
-_TYPED = {
-    "Goteborg": 2711537, "Munchen": 2867714, "Muenchen": 2867714, "l'aquila": 3175121,
-    "広島": 1862415, "Lodz": 3093133,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("typed", "place"), _TYPED.items())
-def test_cities_are_found_however_they_are_typed(typed: str, place: int) -> None:
-    assert search_places(typed)[0].pk == place
+def test_what_people_type_comes_first() -> None:
+    wrong, _times = ask_searches()
+    assert len(SEARCHES) >= 60
+    assert len(wrong) <= 1, wrong
 
 
 # Well known places and what is known about them, written down before looking at any data: several

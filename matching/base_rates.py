@@ -43,7 +43,10 @@ SAMPLE = 512  # counterparts of which the quantiles of many-valued parts are tak
 SMALL_SAMPLE = 128  # the same where there are more choosers than _MANY
 _MANY = 4_096
 BEST = 0.02  # share of candidates that are "the best of them"
-LEAST_REACH = 0.15
+LEAST_REACH = 0.4
+"""Where the best of the candidates lie closer than this above the typical, there is little to gain:
+measured in units of so little, a weak hint of a tie would weigh as much as a strong tie elsewhere.
+"""
 BROUGHT_NOTHING = 2.0
 """So many more candidates who bring nothing are counted into the typical: where hardly anybody is
 registered yet, the only ones there are would otherwise be typical, and bring no lift at all.

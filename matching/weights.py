@@ -23,13 +23,14 @@ _LEVEL: Mapping[str, float] = MappingProxyType(
 _UNIT: Mapping[str, float] = MappingProxyType(
     {
         **dict.fromkeys(FACET_NAMES, 1.0),
-        "needs_offers": 3.0,
-        "challenges": 2.0,
-        "ties": 1.5,
-        "sectors": 1.5,
-        "themes": 1.5,
-        "geography": 0.6,
-        "institutions": 0.4,
+        "needs_offers": 3.6,
+        "challenges": 1.65,
+        "ties": 1.7,
+        "sectors": 1.6,
+        "themes": 1.4,
+        "geography": 1.0,
+        "institutions": 1.1,
+        "size": 0.7,
         "languages": 0.5,
         "readiness": 0.5,
         "story": 0.5,
@@ -39,13 +40,19 @@ _UNIT: Mapping[str, float] = MappingProxyType(
 """What a point of importance weighs: a need that is met counts most, likeness counts little unless
 a community says otherwise. What real partnerships resemble (``matching.lab.link_prediction``) is
 measured, and overrules nothing that officials state.
+
+Chosen on the mean of several drawings of the sample world: docs/matching.md.
 """
+_HIGHEST = 3.0  # importance that can be stated
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A facet's weight for a community is ``unit[facet] * importance``: the importance it stated
-    (0..3), else the facet's default.
+    """A facet's weight for a community is ``unit[facet]`` times the importance it stated (0..3),
+    else the facet's default.
+
+    A stated importance x counts as 3·(x/3)^``importance_power``: below 1, a rough "2" or "1" lies
+    closer to the highest than in proportion; 0 and 3 are what they say.
 
     ``prior_weight`` (κ) draws a gain that rests on little towards 0, what is typical: Σ w·lift / (Σ
     w·m + κ). ``slope`` and ``intercept`` turn gains into preferences, a convention until decisions
@@ -54,11 +61,12 @@ class Weights:
     """
 
     unit: Mapping[str, float] = field(default_factory=lambda: _UNIT)
-    prior_weight: float = 2.0
+    prior_weight: float = 2.5
+    importance_power: float = 0.7
     coverage_floor: float = 0.35
     slope: float = 6.0
     intercept: float = -1.0
-    version: str = "lift-1"
+    version: str = "lift-2"
 
     def __post_init__(self) -> None:
         if set(self.unit) != set(FACET_NAMES):
@@ -71,12 +79,14 @@ class Weights:
                 raise ValueError(f"weight of {facet!r} is {value!r}, which is not from 0 to 100")
         if not (0 < self.prior_weight < 1e6 and 0 <= self.coverage_floor <= 1):
             raise ValueError("coverage_floor lies in [0, 1], and prior_weight is a positive number")
+        if not 0 < self.importance_power <= 10:
+            raise ValueError("importance_power is above 0 and at most 10")
         if not (0 < self.slope <= 100 and -100 <= self.intercept <= 100):
             raise ValueError("slope is above 0 and at most 100, and intercept from -100 to 100")
 
     @classmethod
     def from_facets(
-        cls, weights: Mapping[str, float], *, version: str, prior_weight: float = 2.0
+        cls, weights: Mapping[str, float], *, version: str, prior_weight: float = 2.5
     ) -> Weights:
         """Weights that communities with no stated importances have (as learned ones are); facets
         left out keep their default.
@@ -100,11 +110,13 @@ class Weights:
     def from_stored(cls, stored: Mapping[str, Any]) -> Weights:
         """Weights written by this version of the engine, an older or a newer one.
 
-        A facet or a parameter that an older version did not have takes its default. One that this
-        version does not know has no encoder here and is left out: stored weights stay readable in
-        both directions. Raises ValueError for values out of range.
+        A facet or a parameter that an older version did not have takes its default; importances
+        then counted in proportion. One that this version does not know has no encoder here and is
+        left out: stored weights stay readable in both directions. Raises ValueError for values out
+        of range.
         """
         known = {f.name: stored[f.name] for f in dataclasses.fields(cls) if f.name in stored}
+        known.setdefault("importance_power", 1.0)
         unit = {facet: stored.get("unit", {}).get(facet, _UNIT[facet]) for facet in FACET_NAMES}
         return cls(**(known | {"unit": unit}))
 
@@ -120,9 +132,8 @@ class Weights:
         """(n, facets) weights from stated importances, NaN for none; as ``FACET_NAMES``."""
         level = np.array([_LEVEL[facet] for facet in FACET_NAMES])
         unit = np.array([self.unit[facet] for facet in FACET_NAMES])
-        return np.asarray(
-            np.where(np.isnan(importances), level, importances) * unit, dtype=np.float64
-        )
+        counted = _HIGHEST * (importances / _HIGHEST) ** self.importance_power
+        return np.asarray(np.where(np.isnan(importances), level, counted) * unit, dtype=np.float64)
 
     def part_weights(
         self,

@@ -63,12 +63,12 @@ FACETS: tuple[Facet, ...] = (
         "challenges",
         HIGH,
         lambda given: (
-            Overlap("challenges", "challenge", given.vocabulary.challenges, share=0.625),
+            Overlap("challenges", "challenge", given.vocabulary.challenges, share=5 / 6),
             AnsweringOffers(
                 given.vocabulary.challenges,
                 given.vocabulary.topics,
                 given.vocabulary.answers,
-                share=0.375,
+                share=1 / 6,
             ),
         ),
     ),

@@ -26,7 +26,7 @@ from matching.facets.part import (
 from matching.types import BoolArray, IntArray, OutOfRangeError, ProfileRecord
 
 FIRST_NEEDS = 3  # of an ordered list count double
-NEAR = 0.2  # of its level: by more, near offers crowd out partners who meet the need itself
+NEAR = 0.1  # of its level: by more, near offers crowd out partners who meet the need itself
 
 
 class RelatedOffers:

@@ -54,7 +54,11 @@ class Oracle:
         total = present = sought = gained = 0.0
         rates, has = self.rates(i), self.has(i)
         for number, (facet, share, similarity) in enumerate(self.similarities(i, j)):
-            importance = i.importances.get(facet, DEFAULT_IMPORTANCE[facet])
+            importance = (
+                3 * (i.importances[facet] / 3) ** self.weights.importance_power
+                if facet in i.importances
+                else DEFAULT_IMPORTANCE[facet]
+            )
             weight = round(importance * self.weights.unit[facet] * share * 4096) / 4096
             total += weight
             if not has[number]:
@@ -108,8 +112,8 @@ class Oracle:
     def similarities(self, i: ProfileRecord, j: ProfileRecord) -> Iterator[Similarity]:
         yield "needs_offers", 1, self.needs_met(i, j)
         yield "ties", 1, self.tie(i, j)
-        yield "challenges", 0.625, self.overlap("challenges", i, j)
-        yield "challenges", 0.375, self.answered(i, j)
+        yield "challenges", 5 / 6, self.overlap("challenges", i, j)
+        yield "challenges", 1 / 6, self.answered(i, j)
         yield "sectors", 1, self.cosine("sectors", i, j, rare=True)
         yield "themes", 1, self.cosine("themes", i, j, rare=False)
         yield "institutions", 0.25, self.overlap("institutions", i, j)
@@ -177,7 +181,7 @@ class Oracle:
         first = i.needs[:3] if isinstance(i.needs, tuple) else ()
         value = {t: self.rarity("offers", t) ** 0.5 * (2 if t in first else 1) for t in i.needs}
         met = sum(
-            v * (1 if t in j.offers else best(VOCABULARY.near, t, j) / 5) for t, v in value.items()
+            v * (1 if t in j.offers else best(VOCABULARY.near, t, j) / 10) for t, v in value.items()
         )
         return met / sum(value.values())
 
@@ -246,7 +250,7 @@ def rate(values: list[Similarity], stated: bool) -> tuple[float, float, float]:
         return 1.0, -best, quarter - best if stated else 0.0
     typical = sum(known) / (len(known) + 2)  # two more who bring nothing
     few = math.ceil(0.02 * len(known))
-    reach = max(sum(known[-few:]) / few - typical, (best - typical) / 2, 0.15)
+    reach = max(sum(known[-few:]) / few - typical, (best - typical) / 2, 0.4)
     return 1 / reach, -typical / reach, (quarter - typical) / reach if stated else 0.0
 
 

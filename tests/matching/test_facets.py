@@ -120,10 +120,10 @@ def test_a_near_offer_meets_a_need_in_part_and_the_best_offer_decides() -> None:
     part = NeedsOffers(VOCABULARY.topics, VOCABULARY.near)
     i = us(needs=("startups",))
     heritage, training = codes("heritage"), codes("heritage", "training")
-    # A fifth of the levels of the vocabulary
-    assert similarity(part, i, abroad(offers=heritage)) == pytest.approx(0.05)
-    assert similarity(part, i, abroad(offers=training)) == pytest.approx(0.1)
-    assert part.items(i, abroad(offers=training), 0.1) == (("near_topic:startups>training", 0.1),)
+    # A tenth of the levels of the vocabulary
+    assert similarity(part, i, abroad(offers=heritage)) == pytest.approx(0.025)
+    assert similarity(part, i, abroad(offers=training)) == pytest.approx(0.05)
+    assert part.items(i, abroad(offers=training), 0.05) == (("near_topic:startups>training", 0.05),)
     exact = abroad(offers=training | codes("startups"))
     assert similarity(part, i, exact) == pytest.approx(1.0)
     assert part.items(i, exact, 1.0) == (("topic:startups", 1.0),)

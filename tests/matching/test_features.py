@@ -21,7 +21,7 @@ from matching.types import (
     UnknownCodeError,
     UnseenValueError,
 )
-from matching.weights import Weights
+from matching.weights import QUANTUM, Weights
 from tests.strategies import STORIES, VOCABULARY
 
 LEFT = (
@@ -191,12 +191,10 @@ def test_stated_importances_take_the_place_of_the_default() -> None:
             strict=True,
         )
     )
-    assert (by_facet["sectors"], by_facet["distance"], by_facet["size"], by_facet["themes"]) == (
-        2.5,
-        3.0,
-        0.0,
-        3.0,
-    )
+    # A stated 1 counts for 3·(1/3)^0.7, more than a third of a 3
+    expected = {"sectors": 2.5 * 3 / 3**0.7, "distance": 3.0, "size": 0.0, "themes": 2.8}
+    found = {facet: by_facet[facet] for facet in expected}
+    assert found == pytest.approx(expected, abs=QUANTUM / 2)
 
 
 def test_stored_weights_of_other_versions_stay_readable() -> None:
@@ -210,6 +208,10 @@ def test_stored_weights_of_other_versions_stay_readable() -> None:
     assert weights.unit == {**Weights().unit, "sectors": 0.5}
     assert (weights.prior_weight, weights.slope) == (1.5, Weights().slope)
     assert weights.version == "learned-3"
+    # Importances counted in proportion before they had a power
+    assert weights.facet_weights(np.full((1, 13), 1.0))[0] == pytest.approx(
+        [*weights.unit.values()]
+    )
     with pytest.raises(ValueError, match="weight of 'sectors'"):
         Weights.from_stored({"unit": {"sectors": -1.0}})
 
@@ -220,11 +222,12 @@ def test_stored_weights_of_other_versions_stay_readable() -> None:
         {"unit": {"sectors": 1.0}},
         {"slope": 0.0},
         {"prior_weight": 0.0},
+        {"importance_power": 0.0},
         {"coverage_floor": float("nan")},
     ],
 )
 def test_weights_that_cannot_be(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"weights must name|lies in \[0, 1\]|slope is above 0"):
+    with pytest.raises(ValueError, match=r"must name|lies in \[0, 1\]|is above 0"):
         Weights(**wrong)
     with pytest.raises(ValueError, match="weight of 'size'"):
         Weights.from_facets({"size": -1.0}, version="bad")

@@ -229,7 +229,8 @@ INVITATIONS: dict[str, int] = {"days": 14, "most_waiting": 50}
 # was kept; those of the cache itself set it.
 PAGE_CACHE_BYTES = 0 if MODE == "test" else 64 * 2**20
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"},
+    "requests": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
 LANGUAGE_CODE = "en"
@@ -309,12 +310,14 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "backend.web.rest.pagination.CursorPages",
     "EXCEPTION_HANDLER": "backend.web.rest.problems.problem_handler",
     "DEFAULT_VERSIONING_CLASS": None,
+    "DEFAULT_THROTTLE_RATES": {"person": "1200/min" if MODE != "test" else "100000/min"},
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Cities Seeking Cities",
     "DESCRIPTION": "Profiles, suggestions, introductions and partnerships of communities that look "
     "for partner cities.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

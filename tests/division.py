@@ -40,6 +40,7 @@ _SYSTEM_PATHS = (
     "tests/faults/",
     "tests/runtime/test_up.py",
     "tests/backend/cities/test_sample_world.py",
+    "tests/web/test_documents.py::test_generated_client",
 )
 _SYSTEM_FIXTURE = "service"
 _SYSTEM_MARK = "system"

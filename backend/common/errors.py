@@ -67,6 +67,12 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class PreconditionFailed(DomainError):
+    """The object is not in the version that the client named."""
+
+    code = "precondition_failed"
+
+
 class CapacityReached(DomainError):
     """The community has reached its own limit of open introductions."""
 

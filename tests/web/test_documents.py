@@ -8,13 +8,17 @@ manage.py test tests/web/test_documents.py -k promise``.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
+import subprocess
+import sys
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +41,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from backend.accounts.models import ApiToken
 from backend.cities.models import CommunityRole
 from backend.web.access import access_of
 from backend.web.rest import schema
@@ -45,6 +50,7 @@ from backend.wsgi import application
 from tests import factories as make
 from tests.actors import World, contact_of
 from tests.division import at_length
+from tests.factories import CommunityFactory, CommunityRoleFactory
 from tests.web.browser import Browser, Visitor
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -300,3 +306,63 @@ def test_no_request_breaks_the_promise_of_the_document(world: World) -> None:
     for statuses in seen.values():
         assert statuses.keys() >= {200, 404, 422}
         assert statuses[401] < statuses.total() / 100, "the actors are signed in"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_generated_client_reads_and_writes(live_server: Any, tmp_path: Path) -> None:
+    """One that openapi-python-client has made from the document, without a warning beyond those of
+    files, finds communities as a visitor and changes a draft by token.
+    """
+    document, made = tmp_path / "openapi.json", tmp_path / "made"
+    document.write_bytes(
+        Client().get("/api/v1/schema/", headers={"accept": "application/json"}).content
+    )
+    (tmp_path / "config.yml").write_text("post_hooks: []\n")
+    generated = subprocess.run(
+        [
+            Path(sys.executable).with_name("openapi-python-client"),
+            "generate",
+            *("--path", document, "--output-path", made, "--config", tmp_path / "config.yml"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    warned = re.findall(r"^WARNING parsing (.+?) within", generated.stdout, re.M)
+    assert all(re.search(r"/(certificate|dossier|letters/\{letter_id\})/", one) for one in warned)
+
+    role = CommunityRoleFactory(community=CommunityFactory(name="Homeport", published=True))
+    token = ApiToken.objects.create(
+        user=role.user, name="Client", scope="act", expiry=dt.timedelta(days=1)
+    )[1]
+    program = tmp_path / "program.py"
+    program.write_text(_PROGRAM)
+    said = subprocess.run(
+        [sys.executable, program, live_server.url, token, str(role.community_id)],
+        env={"PYTHONPATH": str(made)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.stdout == "Homeport https://www.homeport.example 1\n", said.stderr
+
+
+_PROGRAM = """
+import sys
+from cities_seeking_cities_client import AuthenticatedClient, Client
+from cities_seeking_cities_client.api.profiles import communities_profile_partial_update
+from cities_seeking_cities_client.api.public import communities_list
+from cities_seeking_cities_client.models import PatchedDraftChangesRequest
+
+address, token, community = sys.argv[1], sys.argv[2], int(sys.argv[3])
+visitor = Client(base_url=address, raise_on_unexpected_status=True)
+found = communities_list.sync(client=visitor, search="homeport").results[0]
+own = AuthenticatedClient(
+    base_url=address, token=token, prefix="Token", raise_on_unexpected_status=True
+)
+body = PatchedDraftChangesRequest.from_dict(
+    {"revision": 0, "changes": {"identity": {"website": "https://www.homeport.example"}}}
+)
+saved = communities_profile_partial_update.sync(client=own, community_id=community, body=body)
+print(found.name, saved.draft.to_dict()["identity"]["website"], saved.revision)
+"""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import re
+import shlex
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.cache import caches
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from backend.accounts.models import ApiToken
 from backend.cities.models import Community, Profile, VettingLetter
 from backend.cities.vocabularies import vocabulary
 from backend.suggestions.services.partners import answer_partnership
+from backend.web.rest.limits import PersonLimit
 from tests.actors import World
 from tests.factories import PlaceFactory, VettingLetterFactory
 from tests.letters import pdf
@@ -371,3 +377,72 @@ def test_second_registrant_learns_whom_to_join(world: World) -> None:
     )
     assert (response.status_code, response.json()["code"]) == (409, "community_already_registered")
     assert response.json()["community_id"] == world.a.pk
+
+
+def test_fields_that_are_named_are_all_that_is_sent(world: World) -> None:
+    client = world.client("visitor")
+    rows = client.get("/api/v1/communities/?fields=id,name").json()["results"]
+    assert rows
+    assert {tuple(row) for row in rows} == {("id", "name")}
+    one = client.get(f"/api/v1/communities/{world.a.pk}/?fields=name").json()
+    assert one == {"name": world.a.name}
+    wrong = client.get("/api/v1/communities/?fields=id,height")
+    assert wrong.status_code == 422
+    assert "'height'" in wrong.json()["errors"]["fields"][0]
+
+
+def test_draft_is_saved_only_at_the_version_that_is_named(world: World) -> None:
+    client, path = world.client("official"), address(world.a)
+    tag = client.get(path)["ETag"]
+    assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+
+    def change(website: str, **headers: str) -> Any:
+        body = {"changes": {"identity": {"website": website}}, "revision": 0}
+        return client.patch(path, body, content_type=JSON, headers=headers)
+
+    first = change("https://one.example", if_match=tag)
+    assert (first.status_code, first["ETag"]) == (200, '"r1"')
+    second = change("https://two.example", if_match=tag)
+    assert (second.status_code, second.json()["code"]) == (412, "precondition_failed")
+    assert client.get(path).json()["draft"]["identity"]["website"] == "https://one.example"
+    assert change("https://one.example", if_match="nonsense").status_code == 412
+    assert change("https://one.example", if_match="*").status_code == 200
+
+
+def test_person_reads_how_many_requests_are_left(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PersonLimit, "rate", "2/min", raising=False)
+    caches["requests"].clear()
+    client = world.client("official")
+    answers = [client.get(address(world.a)) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer["RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+    assert answers[2].json()["code"] == "too_many_requests"
+    assert 0 < int(answers[2]["Retry-After"]) <= 60
+    assert world.client("chair").get("/api/v1/me/").status_code == 200
+    assert "RateLimit-Limit" not in world.client("visitor").get("/api/v1/countries/")
+
+
+def test_lines_of_the_guide_do_what_they_say(world: World) -> None:
+    """Each curl line, with a token, an id and a tag of this world in place of its variables."""
+    guide = html.unescape(Client().get("/api/v1/docs/").text)
+    lines = re.findall(r"<code>(curl .*?)</code>", guide, re.S)
+    assert len(lines) == 5
+    token = ApiToken.objects.create(
+        user=world.user("official"), name="Guide", scope="act", expiry=dt.timedelta(days=1)
+    )[1]
+    known = {"$TOKEN": token, "$ID": str(world.a.pk), "$ETAG": '"r0"'}
+    for line in lines:
+        words = shlex.split(line)
+        options = [words[n + 1] for n, word in enumerate(words) if word == "-H"]
+        headers = dict(option.split(": ", 1) for option in options)
+        for name, value in known.items():
+            headers = {key: text.replace(name, value) for key, text in headers.items()}
+        path = words[-1].removeprefix(settings.PUBLIC_URL).replace("$ID", known["$ID"])
+        body = words[words.index("-d") + 1] if "-d" in words else ""
+        method = words[words.index("-X") + 1] if "-X" in words else "GET"
+        kind = headers.pop("Content-Type", JSON)
+        response = Client().generic(method, path, body, content_type=kind, headers=headers)
+        assert response.status_code == 200, line
+    assert Profile.objects.get(community=world.a).draft["identity"]["website"]

@@ -34,7 +34,13 @@ from backend.cities.profile_validation import check_document, missing_answers, v
 from backend.cities.services.communities import propose_partnerships
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.dates import MonthsAfter, database_now, years_after
-from backend.common.errors import InvalidFields, NotAllowed, NotVisible, WrongState
+from backend.common.errors import (
+    InvalidFields,
+    NotAllowed,
+    NotVisible,
+    PreconditionFailed,
+    WrongState,
+)
 from backend.common.transitions import change_state, check_transition
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -97,6 +103,7 @@ def save_draft(
     changes: Mapping[str, Mapping[str, Any]],
     revision: int,
     confirm: Collection[str] = (),
+    only_at: Collection[int] | None = None,
 ) -> Profile:
     """Merges answers into the draft. Answers that are not valid yet are kept, so that nothing typed
     is lost.
@@ -110,8 +117,10 @@ def save_draft(
         revision: the draft's revision that the editor began from.
         confirm: ``group.field`` paths of open-data answers that the owner looked at and left as
             they are.
+        only_at: revisions of the draft at which to save; None: at any.
 
     Raises:
+        PreconditionFailed: the draft is at none of ``only_at``.
         NotVisible: not theirs to write. InvalidFields: an unknown group or question, or a path that
             open data do not fill.
         DraftConflict: somebody changed the same answers in the meantime (code ``newer_draft``),
@@ -128,6 +137,10 @@ def save_draft(
             }
         )
     profile = profile_for_update(community_id)
+    if only_at is not None and profile.draft_revision not in only_at:
+        raise PreconditionFailed(
+            _("The draft has changed since then. Read it again, and change what it holds now.")
+        )
     changed = changed_answers(profile.draft, _with_places(profile.community, changes))
     # A revision that never was (a page that was tampered with) knows of no change at all.
     known = revision if revision <= profile.draft_revision else -1

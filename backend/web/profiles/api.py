@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from backend.cities import services
@@ -39,6 +40,7 @@ from backend.web.rest.base import (
     operation,
     person_just_signed_in,
 )
+from backend.web.rest.limits import named_revisions
 
 
 def draft_answer(profile: Profile) -> Profile:
@@ -54,7 +56,11 @@ def draft_answer(profile: Profile) -> Profile:
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF, PATCH=Level.COMMUNITY_OR_STAFF)
 class ProfileView(ApiView):
-    @operation("The draft with what is wrong or missing", serializers.DraftSerializer)
+    @operation(
+        "The draft with what is wrong or missing",
+        serializers.DraftSerializer,
+        revision="draft_revision",
+    )
     def get(self, request: Request, community_id: int) -> object:
         return draft_answer(profile_for(current_reader(request)))
 
@@ -65,7 +71,16 @@ class ProfileView(ApiView):
         description="Answers that are not valid are kept, and named in `errors`. 409 "
         "`newer_draft`: somebody else changed the same answers since your `revision`; the "
         "problem's `conflicts` gives both values by `group.question`, its `revision` the one to "
-        "save with next.",
+        "save with next. With `If-Match`, the `ETag` of a draft: 412 unless it is still that one.",
+        revision="draft_revision",
+        parameters=[
+            OpenApiParameter(
+                "If-Match",
+                str,
+                OpenApiParameter.HEADER,
+                description="Save only if the draft is still the one with this `ETag`.",
+            )
+        ],
     )
     def patch(self, request: Request, community_id: int, data: Data) -> object:
         me = current_user(request)
@@ -75,6 +90,7 @@ class ProfileView(ApiView):
             changes=data["changes"],
             revision=data["revision"],
             confirm=data.get("confirm", ()),
+            only_at=named_revisions(request),
         )
         return draft_answer(profile_for(current_reader(request)))
 

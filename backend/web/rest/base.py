@@ -30,6 +30,7 @@ from backend.common.errors import NotAllowed
 from backend.web.access import Access
 from backend.web.html.forms import DomainForm, Filters
 from backend.web.rest.idempotency import idempotent
+from backend.web.rest.limits import FIELDS, LimitedView, only, tagged, wanted_fields
 from backend.web.rest.schema import ApiSchema
 
 FilterForm = TypeVar("FilterForm", bound=Filters)
@@ -171,12 +172,14 @@ def operation(
     takes: Body | None = None,
     status: int = 200,
     is_repeatable: bool = True,
+    revision: str = "",
     **more: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Makes a method of a view an operation of the API: what it returns is answered through the
     serializer ``answer``, a body as ``takes`` describes it is handed to it as ``data``, and a POST
-    honours an idempotency key unless ``is_repeatable`` is false: its answer must not be kept.
-    ``more`` is for ``extend_schema``.
+    honours an idempotency key unless ``is_repeatable`` is false: its answer must not be kept. A GET
+    leaves out what ``?fields=`` does not name. ``revision`` names the attribute whose number is the
+    answer's ETag; ``more`` is for ``extend_schema``.
 
     Raises ValidationError where the body's shape is wrong.
     """
@@ -186,8 +189,11 @@ def operation(
         @functools.wraps(method)
         def answered(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
             given = {} if takes is None else {"data": validated(takes, request.data)}
+            fields = wanted_fields(request, answer)
             found = method(view, request, *args, **kwargs, **given)
-            return Response(answer(found, context=kwargs).data, status=status)
+            shown = answer(found, context=kwargs).data
+            response = Response(only(fields, shown), status=status)
+            return tagged(request, response, getattr(found, revision)) if revision else response
 
         made = idempotent(answered) if method.__name__ == "post" and is_repeatable else answered
         words = {"summary": summary, "request": body, "responses": {status: answer}} | more
@@ -197,18 +203,18 @@ def operation(
     return decorate
 
 
-PAGING = frozenset({"cursor", "page_size"})
+PAGING = frozenset({"cursor", "page_size", FIELDS})
 
 
 def read_filters(
     form_class: type[FilterForm], query: QueryDict, *, paged: bool = True
 ) -> FilterForm:
     """The valid filters of a request. Raises ValidationError: a wrong or empty value, or a name
-    that is no filter; the paginator's own names are allowed if ``paged``.
+    that is no filter; the paginator's own names are allowed if ``paged``, ``fields`` always.
     """
     given = query.dict()
     form = form_class(given, is_api=True)
-    names = set(form.fields) | (PAGING if paged else set())
+    names = set(form.fields) | (PAGING if paged else {FIELDS})
     errors: dict[str, Any] = {name: ["There is no such field."] for name in set(given) - names}
     for name in set(given) & set(form.fields):
         if given[name] == "":
@@ -219,7 +225,7 @@ def read_filters(
     return form
 
 
-class ApiView(APIView):
+class ApiView(LimitedView):
     """One object, or one act."""
 
     access: Access | None = None  # so that a route may say it: as_view(access=…)
@@ -227,7 +233,7 @@ class ApiView(APIView):
     schema = ApiSchema()
 
 
-class ApiList(ListAPIView[Any]):
+class ApiList(LimitedView, ListAPIView[Any]):
     """A list in cursor pages: ``get_queryset``, narrowed by ``filter_form``."""
 
     access: Access | None = None
@@ -244,10 +250,11 @@ class ApiList(ListAPIView[Any]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         form = read_filters(self.filter_form, request.query_params)
+        fields = wanted_fields(request, self.get_serializer_class())
         rows = form.narrow(self.get_queryset(), getattr(request, "reader", None))
         page = self.paginate_queryset(rows)
         serializer = self.get_serializer([self.present(row) for row in page or ()], many=True)
-        return self.get_paginated_response(serializer.data)
+        return self.get_paginated_response([only(fields, row) for row in serializer.data])
 
 
 class Private(APIView):

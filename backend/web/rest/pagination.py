@@ -56,9 +56,8 @@ class CursorPages(BasePagination):
 
     def get_paginated_response_schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         address = {
-            "type": "string",
+            "type": ["string", "null"],
             "format": "uri",
-            "nullable": True,
             "description": "The next page; null on the last one.",
         }
         return {

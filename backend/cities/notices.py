@@ -132,7 +132,7 @@ def own_name(notification: Notification) -> str:
 
 def name_of(community_id: int) -> str:
     community = Community.objects.select_related("country").filter(pk=community_id).first()
-    return f"{community.name} ({community.country.label})" if community else _("a community")
+    return f"{community.name} ({community.whereabouts})" if community else _("a community")
 
 
 def other_name(notification: Notification) -> str:

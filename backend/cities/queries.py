@@ -4,10 +4,13 @@ what its reader may see, in a bounded number of queries.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import ceil
+from operator import or_
 from typing import Any, Literal
 
 from django.contrib.auth.models import AnonymousUser
@@ -25,8 +28,9 @@ from backend.cities.models import (
     Profile,
     VettingLetter,
 )
-from backend.cities.names import community_key, searched_name
+from backend.cities.names import LONGEST_NAME, community_key, fold, searched_name
 from backend.cities.permissions import Reader, reader_of, require_staff
+from backend.cities.place_search import Reading, readings
 from backend.cities.profile_schema import GROUPS, Field, Group, Kind, document_for, document_value
 from backend.cities.profile_validation import missing_answers, valid_part
 from backend.common.bounds import valid_ids
@@ -43,6 +47,40 @@ def seeking_communities() -> QuerySet[Community]:
         .defer("profile__draft", "profile__answer_revisions", "place__search_text")
         .order_by("name", "id")
     )
+
+
+def words_apart(text: str) -> list[str]:
+    """The words of a search, as names are kept; a comma is none."""
+    return fold(re.sub(r"[\x00,;/()\"“”]", " ", text)).split()
+
+
+def readings_inside(text: str) -> list[Reading]:
+    """The readings of a search that say where the place is: "Toledo, Ohio"."""
+    return [reading for reading in readings(text[:LONGEST_NAME]) if reading.inside]
+
+
+def is_named(text: str, sides: Mapping[str, Sequence[str]]) -> Q:
+    """The condition that rows hold what was searched for: all words, each in any name of any side;
+    or the name of a side that lies where the rest says.
+
+    Args:
+        sides: prefix of a side's `country` and `admin1` → its columns with names.
+    """
+    columns = [column for names in sides.values() for column in names]
+    every = Q()
+    for word in words_apart(text):
+        every &= reduce(or_, (Q(**{_holds(column): word}) for column in columns))
+    found = every
+    for reading in readings_inside(text):
+        for prefix, names in sides.items():
+            named = reduce(or_, (Q(**{_holds(column): reading.name}) for column in names))
+            found |= named & reading.condition(prefix)
+    return found
+
+
+def _holds(column: str) -> str:
+    """Other columns than the folded names of a place are as people wrote them."""
+    return f"{column}__contains" if column.endswith("search_text") else f"{column}__icontains"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +357,7 @@ State = Literal["done", "begun", "needed", "wrong", "to_confirm", "empty"]
 # two fingers.
 SECONDS: Mapping[Kind, int] = {
     "text": 10,
-    "url": 10,  # pasted
+    "url": 8,  # pasted
     "email": 10,
     "long_text": 140,
     "integer": 10,

@@ -18,8 +18,10 @@ from backend.cities.models import (
     Place,
 )
 from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.models.places import country_name, region_label, whereabouts_words
 from backend.cities.names import fold
-from backend.cities.queries import confirmed_partnerships
+from backend.cities.place_search import Reading
+from backend.cities.queries import confirmed_partnerships, is_named, readings_inside, words_apart
 from backend.introductions.models import Partnership
 from backend.introductions.queries.partnerships import living_partnerships, recognised
 
@@ -69,13 +71,15 @@ def recorded_partnerships(asked: RowFilters = RowFilters()) -> QuerySet[Partners
         found = found.filter(Q(pair__a_country=asked.country) | Q(pair__b_country=asked.country))
     if asked.place:
         found = found.filter(Q(pair__a__place=asked.place) | Q(pair__b__place=asked.place))
-    for word in searched_words(asked):
-        sides = (
-            Q(**{f"{community}__{name}": word})
-            for community in ("pair__a", "pair__b")
-            for name in ("name__icontains", "place__search_text__contains")
+    found = found.filter(
+        is_named(
+            asked.search,
+            {
+                f"{community}__": (f"{community}__name", f"{community}__place__search_text")
+                for community in ("pair__a", "pair__b")
+            },
         )
-        found = found.filter(any_of(sides))
+    )
     if asked.theme:
         found = found.filter(agreement__areas__contains=[asked.theme])
     if asked.status:
@@ -112,15 +116,12 @@ def confirmed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ExistingP
         found = found.filter(Q(community__country=asked.country) | Q(country=asked.country))
     if asked.place:
         found = found.filter(Q(community__place=asked.place) | Q(place=asked.place))
-    for word in searched_words(asked):
-        names = (
-            "name__icontains",
-            "place__search_text__contains",
-            "community__name__icontains",
-            "partner__name__icontains",
-            "community__place__search_text__contains",
-        )
-        found = found.filter(any_of(Q(**{name: word}) for name in names))
+    sides = {
+        "place__": ("name", "place__search_text"),
+        "partner__": ("partner__name",),
+        "community__": ("community__name", "community__place__search_text"),
+    }
+    found = found.filter(is_named(asked.search, sides))
     if asked.status:
         found = found.filter(status=asked.status)
     if asked.decade is not None:
@@ -148,10 +149,8 @@ def listed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ListedPartne
         found = found.filter(Q(place_a__country=asked.country) | Q(place_b__country=asked.country))
     if asked.place:
         found = found.filter(Q(place_a=asked.place) | Q(place_b=asked.place))
-    for word in searched_words(asked):
-        found = found.filter(
-            Q(place_a__search_text__contains=word) | Q(place_b__search_text__contains=word)
-        )
+    sides = {f"{side}__": (f"{side}__search_text",) for side in ("place_a", "place_b")}
+    found = found.filter(is_named(asked.search, sides))
     if (
         asked.theme
         or asked.recognised
@@ -177,10 +176,6 @@ def recorded_between(one: str, other: str, of: str = "__place") -> QuerySet[Part
     )
 
 
-def searched_words(asked: RowFilters) -> list[str]:
-    return fold(asked.search.replace("\x00", "")).split()
-
-
 def any_of(conditions: Any) -> Q:
     joined = Q()
     for condition in conditions:
@@ -204,18 +199,29 @@ MOST_ARCS = 200
 
 @dataclass(frozen=True, slots=True)
 class DirectorySide:
+    """``community`` is set where it has a public page; ``words`` are its names as they are typed,
+    and those of its place, each behind a bar.
+    """
+
     name: str
     country: str
+    region: str
     place: int | None
     community: int | None
     latitude: float | None
     longitude: float | None
+    words: str
+
+    @property
+    def whereabouts(self) -> str:
+        region = region_label(self.country, self.region) if self.region != self.name else ""
+        return whereabouts_words(region, country_name(self.country))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One partnership of the directory, wherever it comes from. ``community`` of a side is set
-    where it has a public page; ``kinds`` are those of its members, ``words`` what it is found by.
+    """One partnership of the directory, wherever it comes from. ``kinds`` are those of its
+    members.
     """
 
     source: str
@@ -230,7 +236,6 @@ class Entry:
     is_sample: bool
     lists: tuple[str, ...]
     kinds: frozenset[str]
-    words: str
 
     @property
     def sides(self) -> tuple[DirectorySide, DirectorySide]:
@@ -276,22 +281,20 @@ class _CommunityIds:
         return next((pk for pk in communities if pk in self.public), None)
 
 
-def _words(names: Iterable[str], places: Iterable[Place | None]) -> str:
-    """What a partnership is found by: the names of its sides as they are typed, and all names of
-    their places.
-    """
-    of_places = (place.search_text for place in places if place is not None)
-    return "|".join((*map(fold, names), *of_places))
+def _words(*names: str) -> str:
+    return "".join(f"|{text}" for text in names if text)
 
 
 def _community_side(community: Community, ids: _CommunityIds) -> DirectorySide:
     return DirectorySide(
         name=community.name,
         country=community.country_id,
+        region=community.admin1,
         place=community.place_id,
         community=ids.first_public(community.pk),
         latitude=community.latitude,
         longitude=community.longitude,
+        words=_words(fold(community.name), community.place.search_text if community.place else ""),
     )
 
 
@@ -314,11 +317,21 @@ def _place_side(place: Place, community: int | None, name: str = "") -> Director
     return DirectorySide(
         name=name or place.name,
         country=place.country_id,
+        region=place.admin1,
         place=place.pk,
         community=community,
         latitude=place.latitude,
         longitude=place.longitude,
+        words=_words(fold(name or place.name), place.search_text),
     )
+
+
+def _named_side(row: ExistingPartnership, community: int | None) -> DirectorySide:
+    """A partner that the gazetteer does not have."""
+    names = (row.name, row.partner.name if row.partner else "")
+    region = row.partner.admin1 if row.partner else ""
+    words = _words(*map(fold, names))
+    return DirectorySide(row.name, row.country_id, region, None, community, None, None, words)
 
 
 def _community_of(place: Place | None) -> int | None:
@@ -341,7 +354,6 @@ def _of_recorded(row: Partnership, ids: _CommunityIds) -> Entry:
         is_sample=a.is_sample or b.is_sample,
         lists=(),
         kinds=ids.kinds((a.pk, b.pk), ()),
-        words=_words((a.name, b.name), (a.place, b.place)),
     )
 
 
@@ -349,14 +361,11 @@ def _of_confirmed(row: ExistingPartnership, ids: _CommunityIds) -> Entry:
     community, place = row.community, row.place
     of_place = _community_of(place)
     public = ids.first_public(of_place, row.partner_id)
-    names = [community.name, row.name, row.partner.name if row.partner else ""]
     return Entry(
         source=CONFIRMED,
         row=row.pk,
         a=_community_side(community, ids),
-        b=_place_side(place, public, row.name)
-        if place is not None
-        else DirectorySide(row.name, row.country_id, None, public, None, None),
+        b=_place_side(place, public, row.name) if place is not None else _named_side(row, public),
         form=row.form,
         status=row.status,
         year=row.year,
@@ -365,19 +374,20 @@ def _of_confirmed(row: ExistingPartnership, ids: _CommunityIds) -> Entry:
         is_sample=community.is_sample,
         lists=(),
         kinds=ids.kinds((community.pk, of_place, row.partner_id), ()),
-        words=_words(names, (community.place, place)),
     )
 
 
 # The gazetteer's two ends of a listed pair: few columns, of many rows.
-_OF_A_PLACE = ("pk", "name", "country", "latitude", "longitude", "search_text", "community")
+_OF_A_PLACE = (
+    "pk", "name", "country", "admin1", "latitude", "longitude", "search_text", "community",
+)  # fmt: skip
 
 
 def _of_listed(row: Mapping[str, Any], ids: _CommunityIds) -> Entry:
     ends = [[row[f"{side}__{part}"] for part in _OF_A_PLACE] for side in ("place_a", "place_b")]
     a, b = (
-        DirectorySide(name, country, pk, ids.first_public(community), latitude, longitude)
-        for pk, name, country, latitude, longitude, _text, community in ends
+        DirectorySide(name, of, region, pk, ids.first_public(community), north, east, _words(text))
+        for pk, name, of, region, north, east, text, community in ends
     )
     return Entry(
         source=LISTED,
@@ -392,11 +402,30 @@ def _of_listed(row: Mapping[str, Any], ids: _CommunityIds) -> Entry:
         is_sample=False,
         lists=tuple(row["sources"]),
         kinds=ids.kinds((), (a.place, b.place)),
-        words="|".join(end[5] for end in ends),
     )
 
 
-def _fits(entry: Entry, asked: RowFilters, words: Sequence[str]) -> bool:
+def _rank(entry: Entry, words: Sequence[str], meant: Sequence[Reading]) -> int | None:
+    """How well an entry fits what was searched for, 0 is best: a side is called so, where it was
+    said to be; the words begin words of one side; are pieces of it; are of both sides. None: not at
+    all.
+    """
+    for side in entry.sides:
+        for reading in meant:
+            if reading.name in side.words and reading.admits(side.country, side.region):
+                return 0
+    if not all(word in entry.a.words or word in entry.b.words for word in words):
+        return None
+    if any(all(_begins(word, side.words) for word in words) for side in entry.sides):
+        return 1
+    return 2 if any(all(word in side.words for word in words) for side in entry.sides) else 3
+
+
+def _begins(word: str, names: str) -> bool:
+    return any(f"{mark}{word}" in names for mark in "| -")
+
+
+def _fits(entry: Entry, asked: RowFilters, words: Sequence[str], meant: Sequence[Reading]) -> bool:
     return (
         (not asked.country or asked.country in (entry.a.country, entry.b.country))
         and (not asked.kind or asked.kind in entry.kinds)
@@ -405,7 +434,7 @@ def _fits(entry: Entry, asked: RowFilters, words: Sequence[str]) -> bool:
         and (asked.decade is None or _decade(entry) == asked.decade)
         and (not asked.recognised or entry.is_recognised)
         and (asked.place is None or asked.place in (entry.a.place, entry.b.place))
-        and all(word in entry.words for word in words)
+        and (not asked.search or _rank(entry, words, meant) is not None)
     )
 
 
@@ -422,9 +451,11 @@ class Directory(Sequence[Entry]):
     """
 
     def __init__(self, asked: RowFilters, entries: Sequence[Entry] | None = None) -> None:
-        words = searched_words(asked)
+        words, meant = words_apart(asked.search), readings_inside(asked.search)
         everything = all_entries() if entries is None else entries
-        self._entries = [entry for entry in everything if _fits(entry, asked, words)]
+        self._entries = [entry for entry in everything if _fits(entry, asked, words, meant)]
+        if words:
+            self._entries.sort(key=lambda entry: _rank(entry, words, meant) or 0)
 
     def __len__(self) -> int:
         return len(self._entries)

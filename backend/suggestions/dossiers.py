@@ -151,7 +151,7 @@ def _facts(view: SuggestionForSide, apart: PlacesApart) -> list[Fact]:
         )
 
     rows: list[Fact] = [
-        (_("Country"), view.own.country.label, view.other.country.label),
+        (_("Place"), view.own.whereabouts, view.other.whereabouts),
         (
             _("Population"),
             number(own, view.own, "facts", "population"),

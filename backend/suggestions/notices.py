@@ -89,7 +89,7 @@ def _named_with_reasons(own_sides: Sequence[SuggestionSide]) -> Iterator[str]:
     """For each side the other community, and what speaks for it; then what a count means."""
     is_counted = False
     for own in own_sides:
-        name = f"{own.fit.other.name} ({own.fit.other.country.label})"
+        name = f"{own.fit.other.name} ({own.fit.other.whereabouts})"
         reason = _first_reason(own)
         if reason is None:
             yield f"{name}."
@@ -277,7 +277,7 @@ def _suggestions_expiring(notification: Notification) -> MessageText:
         day = date_format(suggestion.expires_at.date()) if suggestion.expires_at else ""
         lines.append(
             _("%(name)s (%(country)s): until %(day)s.")
-            % {"name": other.name, "country": other.country.label, "day": day}
+            % {"name": other.name, "country": other.whereabouts, "day": day}
         )
     count = int(notification.payload["count"])
     return MessageText(

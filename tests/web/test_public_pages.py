@@ -109,6 +109,18 @@ def test_seeking_filters_narrow_and_say_so(db: None, client: Client) -> None:
         assert "1 community" in html
 
 
+def test_seeking_finds_city_and_state_and_the_beginning_of_words_first(
+    db: None, client: Client
+) -> None:
+    for name, region in (("Venice", "Veneto"), ("Nice", "Ohio"), ("Anice", "Texas")):
+        CommunityFactory(name=name, admin1=region, published=True)
+    html = page(client, "seeking", search="nice")
+    assert html.index(">Nice</a>") < html.index(">Anice</a>") < html.index(">Venice</a>")
+    for typed in ("Nice, Ohio", "Nice OH", "nice, united states, ohio"):
+        html = page(client, "seeking", search=typed)
+        assert ">Nice</a>" in html and ">Venice</a>" not in html, typed
+
+
 def test_seeking_says_that_an_unknown_choice_is_wrong(db: None, client: Client) -> None:
     CommunityFactory(name="Alpha", published=True)
     html = page(client, "seeking", country="XX")
@@ -328,6 +340,31 @@ def test_table_and_map_tell_the_same(client: Client, member: Community) -> None:
     assert html.count(">Recognised</span>") == 1
     assert "Wikidata 2016" in html
     assert f'href="{url("community", member.pk)}"' in html
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["Ames, Iowa", "Ames IA", "ames, united states", "Ames, Bonn", "Bonn/Ames", "Bonn Germany"],
+)
+def test_directory_is_searched_as_people_write(
+    client: Client, member: Community, typed: str
+) -> None:
+    Community.objects.filter(pk=member.pk).update(admin1="Iowa")
+    html = directory(client, search=typed)
+    assert ">Ames</a>," in html and ">Bonn</a>," in html
+    found = client.get("/api/v1/partnerships/", {"search": typed}).json()["results"]
+    assert len(found) == 1
+    assert "No partnership fits" in directory(client, search="Ames, Ohio")
+
+
+def test_directory_shows_both_words_on_one_side_first(client: Client, member: Community) -> None:
+    PlaceFactory._meta.model.objects.filter(pk=member.place_id).update(search_text="ames|york")
+    for name in ("Newtown", "New York"):
+        ListedPartnershipFactory(
+            place_a=member.place, place_b=PlaceFactory(name=name, search_text=name.lower())
+        )
+    html = directory(client, search="new york")
+    assert html.index(">New York</a>") < html.index(">Newtown</a>")
 
 
 def test_facets_name_how_many_and_leave_out_what_leads_to_nothing(

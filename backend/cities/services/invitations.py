@@ -267,7 +267,7 @@ def write_invitation(invitation_id: int) -> AccountMail | None:
         language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
     ):
         words = {
-            "community": f"{invitation.community.name} ({invitation.community.country.label})",
+            "community": f"{invitation.community.name} ({invitation.community.whereabouts})",
             "role": invitation.get_role_display(),
             "url": settings.PUBLIC_URL + invitation_path(invitation.pk),
             "days": settings.INVITATIONS["days"],

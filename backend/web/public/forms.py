@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Country
-from backend.cities.models.places import regions_named
+from backend.cities.models.places import regions_named, whereabouts
 from backend.cities.names import fold
 from backend.cities.permissions import Reader
 from backend.cities.profile_schema import PARTNERSHIP_STATUS
+from backend.cities.queries import is_named, readings_inside, words_apart
 from backend.common.bounds import LARGEST_ID
 from backend.introductions.directory import UNKNOWN, RowFilters, any_of
 from backend.introductions.models import Partnership
@@ -64,17 +65,21 @@ class SeekingFilters(SearchFilters):
         fields["region"].choices = [_ANY, *((region, region) for region in regions)]
 
     def filter_search(self, rows: Rows, value: str) -> Rows:
-        for word in fold(value).split():
-            rows = rows.filter(
-                Q(place__search_text__contains=word)
-                | Q(name__icontains=word)
-                | Q(name_key__contains=word)
-                | Q(local_name__icontains=word)
+        """Whose own name or place begins so comes first."""
+        names = ("name", "name_key", "local_name", "place__search_text")
+        every = Q()
+        for word in words_apart(value):
+            every &= (
+                is_named(word, {"": names})
                 | Q(admin1__icontains=word)
                 | Q(admin1__in=regions_named(word))
                 | Q(country__name__icontains=word)
+                | Q(country__in=[of for of, region in whereabouts(word) if not region])
             )
-        return rows
+        begun = Q(name__istartswith=value) | Q(place__search_text__startswith=fold(value))
+        begun |= any_of(Q(place__search_text__startswith=r.name) for r in readings_inside(value))
+        rank = Case(When(begun, then=0), default=1)
+        return rows.filter(every | is_named(value, {"": names})).order_by(rank, "name", "id")
 
     def filter_region(self, rows: Rows, value: str) -> Rows:
         return rows.filter(country__subregion=value)

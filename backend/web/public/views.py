@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 
 from backend.cities.attribution import data_sources
 from backend.cities.drafts import prefilled_draft
-from backend.cities.models import Community, Country, ListedPartnership, Membership, Place
+from backend.cities.models import Community, ListedPartnership, Membership, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.place_search import Hit
 from backend.cities.place_search import search as find
@@ -372,9 +372,8 @@ SUGGESTED = 8
 class DirectoryRow:
     """An entry in words."""
 
-    def __init__(self, entry: Entry, countries: dict[str, Country]) -> None:
+    def __init__(self, entry: Entry) -> None:
         self.entry = entry
-        self.sides = [(side, countries[side.country].label) for side in (entry.a, entry.b)]
         self.form = dict(AgreementType.choices).get(entry.form, "")
         self.status = STATUS_WORDS.get(entry.status, entry.status)
         self.source = source_words(entry)
@@ -395,7 +394,6 @@ def directory(request: HttpRequest) -> HttpResponse:
     found = Directory(asked, directory_entries())
     page: Page[Entry] = Paginator(found, DIRECTORY_PAGE).get_page(request.GET.get("page"))
     form.show_counts(found.facets())
-    countries = Country.objects.in_bulk()
     place = (
         Place.objects.select_related("country", "community").filter(pk=asked.place).first()
         if asked.place
@@ -405,7 +403,7 @@ def directory(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
         "page": page,
-        "rows": [DirectoryRow(entry, countries) for entry in page],
+        "rows": [DirectoryRow(entry) for entry in page],
         "place": place,
         "arcs": [arc_between(*ends) for ends in arcs],
         "dots": sorted(

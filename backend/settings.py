@@ -336,7 +336,7 @@ SPECTACULAR_SETTINGS = {
 SUGGESTIONS: dict[str, Any] = {
     "k": 20,
     # Each side's own preference must reach it; a typical counterpart of a community has .27
-    "promising": 0.47,
+    "promising": 0.46,
     # Open suggestions for each introduction that a community has room for, but at least and at
     # most so many: a few good ones, which can all be looked at
     "per_introduction": 2,

@@ -23,11 +23,11 @@ _LEVEL: Mapping[str, float] = MappingProxyType(
 _UNIT: Mapping[str, float] = MappingProxyType(
     {
         **dict.fromkeys(FACET_NAMES, 1.0),
-        "needs_offers": 3.6,
-        "challenges": 1.65,
-        "ties": 1.7,
+        "needs_offers": 3.75,
+        "challenges": 1.5,
+        "ties": 1.8,
         "sectors": 1.6,
-        "themes": 1.4,
+        "themes": 1.3,
         "geography": 1.0,
         "institutions": 1.1,
         "size": 0.7,

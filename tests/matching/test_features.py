@@ -192,7 +192,7 @@ def test_stated_importances_take_the_place_of_the_default() -> None:
         )
     )
     # A stated 1 counts for 3·(1/3)^0.7, more than a third of a 3
-    expected = {"sectors": 2.5 * 3 / 3**0.7, "distance": 3.0, "size": 0.0, "themes": 2.8}
+    expected = {"sectors": 2.5 * 3 / 3**0.7, "distance": 3.0, "size": 0.0, "themes": 2.6}
     found = {facet: by_facet[facet] for facet in expected}
     assert found == pytest.approx(expected, abs=QUANTUM / 2)
 

@@ -17,7 +17,9 @@ from backend.cities.services.tickets import ticket_path, write_ticket
 from backend.outbox.models import Event
 from backend.privacy.data import export_data
 from backend.privacy.erasure import erase_account
+from backend.web.help.answers import GUIDE
 from backend.web.help.forms import opened_token
+from backend.web.help.guide import STATEMENTS
 from tests.factories import UserFactory
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, url
@@ -221,6 +223,44 @@ def test_api_writes_answers_and_shows_each_their_own(
     )
     assert "email" not in read
     assert mine.get("/api/v1/tickets/").json()["results"][0]["number"] == number
+
+
+def links_of(client: Client, path: str) -> set[str]:
+    return set(re.findall(r'href="([^"#]+)', client.get(path).text))
+
+
+def test_eleven_answers_are_two_clicks_away_and_each_leads_on(client: Client) -> None:
+    assert "/guide/" in links_of(client, "/")
+    answers = {f"/guide/{answer.code}/" for answer in GUIDE}
+    assert len(answers) == 11
+    assert answers <= links_of(client, "/guide/")
+    for answer in (*GUIDE, *STATEMENTS):
+        assert answer.steps
+        for step in answer.steps:
+            assert client.get(step.url).status_code in (200, 302), step.url
+    assert client.get("/guide/no-such-question/").status_code == 404
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr", "de", "ja", "ar"])
+def test_guide_explains_its_words_in_each_language(client: Client, language: str) -> None:
+    """Each mark names a word that there is, and stands once a page with its meaning."""
+    explained = set()
+    for answer in (*GUIDE, *STATEMENTS):
+        path = f"/guide/{answer.code}/" if answer in GUIDE else f"/{answer.code}/"
+        html = client.get(path, headers={"accept-language": language}).text
+        assert f'lang="{language}"' in html
+        assert "[[" not in html
+        ids = re.findall(r'popovertarget="word-(\w+)"', html)
+        assert ids == re.findall(r'id="word-(\w+)" popover', html)
+        assert len(ids) == len(set(ids))
+        explained |= set(ids)
+    used = {"unknown", "profile", "organisation", "nonprofit", "committee", "recognised"}
+    assert explained == used | {"member", "global_member", "dues", "friendship", "sister"}
+
+
+@pytest.mark.parametrize("name", ["privacy", "terms", "accessibility"])
+def test_every_page_leads_to_the_statements(client: Client, name: str) -> None:
+    assert f"/{name}/" in links_of(client, "/contact/")
 
 
 def test_trail_holds_no_word_and_who_leaves_takes_theirs_along(official: CommunityRole) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from backend.web.help import api, views
+from backend.web.help import api, guide, views
 
 page_urls: list[URLPattern] = [
+    path("guide/", guide.guide, name="guide"),
+    path("guide/<slug:question>/", guide.guide_answer, name="guide_answer"),
+    path("privacy/", guide.statement, name="privacy"),
+    path("terms/", guide.statement, name="terms"),
+    path("accessibility/", guide.statement, name="accessibility"),
     path("contact/", views.contact, name="contact"),
     path("contact/tickets/<str:thread>/", views.ticket, name="ticket"),
     path("staff/tickets/", views.ticket_list, name="staff_tickets"),

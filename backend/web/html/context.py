@@ -31,10 +31,10 @@ def _menu(request: HttpRequest) -> list[MenuItem]:
         (_("Find a city"), "web:search"),
         (_("Seeking communities"), "web:seeking"),
         (_("Partnerships"), "web:directory"),
+        (_("Guide"), "web:guide"),
     ]
     if not isinstance(user, User):
         entries += [
-            (_("How it works"), "web:about"),
             (_("Register"), "account_signup"),
             (_("Sign in"), "account_login"),
         ]
@@ -48,7 +48,7 @@ def _menu(request: HttpRequest) -> list[MenuItem]:
         MenuItem(
             label=label,
             url=reverse(name),
-            current=here == name or (name == "web:staff" and here.startswith("web:staff")),
+            current=here == name or (name in ("web:staff", "web:guide") and here.startswith(name)),
             count=unread if name == "web:inbox" else 0,
         )
         for label, name in entries

@@ -27,6 +27,7 @@ from backend.cities.vocabularies import label
 from backend.introductions.models import Agreement, AgreementType
 from backend.suggestions.models import Decision, Vote
 from backend.web.html.languages import direction
+from backend.web.html.words import explained
 
 LIST_SOURCES: Mapping[str, str] = {
     "wikipedia2023": "Wikipedia 2023",
@@ -259,6 +260,12 @@ def agreements_to_sign(community_id: int) -> list[Agreement]:
 def tickets_waiting() -> int:
     """How many messages wait for staff; asked by the menu of their pages alone."""
     return count_waiting_tickets()
+
+
+@register.simple_tag
+def word(code: str, shown: str = "") -> SafeString:
+    """A word of the glossary, explained where it stands; once a page."""
+    return explained(code, shown)
 
 
 @register.filter

@@ -79,6 +79,9 @@ class Resource(StrEnum):
     )
     STATISTICS = "statistics"  # the staff overview
     MEMBERSHIP = "membership"  # of communities in the network: kept by curators
+    # What a community opens to everybody: open meetings and calls for help, letters of volunteers;
+    # X: publish, withdraw, answer
+    VOLUNTEERS = "volunteers"
     PEOPLE = "people"  # members and invitations of a community
     JOINING = "joining"  # requests to join a community: read and answered by its people and staff
     # Messages to staff: everybody writes one and reads one's own; X: answer, take, close
@@ -162,6 +165,11 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
     Resource.PARTNERSHIP_DECISION: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
     Resource.STATISTICS: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
     Resource.MEMBERSHIP: {Actor.CURATOR: "CRU", Actor.ADMIN: "R"},
+    Resource.VOLUNTEERS: {
+        Actor.OFFICIAL: "RX",
+        Actor.COMMITTEE_MEMBER: "R",
+        Actor.CHAIR: "RX",
+    },
     Resource.PEOPLE: {
         Actor.OFFICIAL: "CRUD",
         Actor.COMMITTEE_MEMBER: "R",

@@ -35,9 +35,9 @@ def read_times(times: Sequence[str], zone: ZoneInfo | None, now: dt.datetime) ->
     moments = []
     for index, text in enumerate(times):
         try:
-            moment = _moment(text, zone)
+            moment = read_moment(text, zone)
         except (ValueError, OverflowError) as wrong:
-            errors[f"times.{index}"] = [_reason(wrong)]
+            errors[f"times.{index}"] = [why_no_time(wrong)]
             continue
         if not now < moment <= years_after(now, 1):
             errors[f"times.{index}"] = [_("Choose a time from now on, within a year.")]
@@ -51,7 +51,8 @@ def read_times(times: Sequence[str], zone: ZoneInfo | None, now: dt.datetime) ->
     return sorted(moments)
 
 
-def _moment(text: str, zone: ZoneInfo | None) -> dt.datetime:
+def read_moment(text: str, zone: ZoneInfo | None) -> dt.datetime:
+    """The moment of a time as it is typed. Raises ValueError or OverflowError: ``why_no_time``."""
     parsed = dt.datetime.fromisoformat(text)
     if parsed.tzinfo is not None:
         return parsed.astimezone(dt.UTC)
@@ -60,7 +61,8 @@ def _moment(text: str, zone: ZoneInfo | None) -> dt.datetime:
     return instant(parsed.replace(second=0, microsecond=0), zone)
 
 
-def _reason(wrong: ValueError | OverflowError) -> str:
+def why_no_time(wrong: ValueError | OverflowError) -> str:
+    """What to write instead."""
     if isinstance(wrong, SkippedTime):
         words = _(
             "On this day the clocks go forward from %(before)s to %(after)s, so this time does "

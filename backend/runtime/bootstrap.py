@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from backend.runtime.errors import SetupError
+from backend.runtime.output import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME_LOCK = Path("requirements.lock")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from backend.runtime.datafolder import DataFolder
-from backend.runtime.errors import SetupError
+from backend.runtime.output import SetupError
 from backend.runtime.servers import running_servers
 
 # These never ask the database anything.

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from backend.runtime.bootstrap import ROOT
-from backend.runtime.errors import SetupError
+from backend.runtime.output import SetupError
 
 SMALLEST_FREE_BYTES = 300 * 2**20
 _CLEARED = ("postgres", "valkey", "logs", "mail", "uploads", "static")

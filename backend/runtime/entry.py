@@ -7,7 +7,7 @@ import sys
 
 from backend.environment import ConfigurationError
 from backend.runtime import bootstrap
-from backend.runtime.errors import EXIT_SETUP, ServerError, SetupError
+from backend.runtime.output import EXIT_SETUP, ServerError, SetupError
 
 USAGE = """\
 Cities Seeking Cities

@@ -1,5 +1,5 @@
-"""The output of the parts of the service: to the terminal with a prefix, and to files of bounded
-size.
+"""What the person at the terminal reads: errors, and the output of the parts of the service with a
+prefix, which also goes to files of bounded size.
 """
 
 from __future__ import annotations
@@ -9,6 +9,21 @@ import os
 import sys
 from pathlib import Path
 from typing import IO
+
+EXIT_SETUP = 2
+
+
+class SetupError(Exception):
+    """The machine or the command line must be corrected first. The message is one line: what is
+    wrong, and what to do.
+    """
+
+
+class ServerError(Exception):
+    """An embedded server did not start or stopped answering; the message carries the last lines of
+    its log.
+    """
+
 
 _FILE_BYTES = 5 * 2**20
 _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)

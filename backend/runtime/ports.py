@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 
-from backend.runtime.errors import SetupError
+from backend.runtime.output import SetupError
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.runtime import ports, processes
-from backend.runtime.errors import ServerError, SetupError
+from backend.runtime.output import ServerError, SetupError
 from backend.runtime.unprivileged import (
     HERE,
     NOBODY,

@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 from backend.runtime import processes
 from backend.runtime.bootstrap import ROOT, STARTED
 from backend.runtime.datafolder import DataFolder
-from backend.runtime.errors import ServerError
-from backend.runtime.output import print_quietly
+from backend.runtime.output import ServerError, print_quietly
 from backend.runtime.postgres import EmbeddedPostgres
 from backend.runtime.supervisor import ServicePart, Supervisor
 from backend.runtime.valkey import EmbeddedValkey

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.runtime.errors import ServerError
-from backend.runtime.output import Output, print_quietly
+from backend.runtime.output import Output, ServerError, print_quietly
 from backend.runtime.processes import signal_group
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from backend.runtime import processes
-from backend.runtime.errors import SetupError
+from backend.runtime.output import SetupError
 
 NOBODY = 65534
 HERE = Path("/proc/self/cwd")

@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 from backend.environment import ConfigurationError, read_environment
 from backend.runtime import ports
 from backend.runtime.datafolder import DataFolder, resolved
-from backend.runtime.errors import SetupError
-from backend.runtime.output import print_quietly
+from backend.runtime.output import SetupError, print_quietly
 from backend.runtime.processes import wait_until
 from backend.runtime.service import STOP_ORDER, Service
 from backend.runtime.supervisor import Interrupted, Supervisor

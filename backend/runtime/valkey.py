@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from backend.runtime import ports, processes
-from backend.runtime.errors import ServerError, SetupError
+from backend.runtime.output import ServerError, SetupError
 
 
 def find_binary() -> Path:

@@ -4,8 +4,11 @@ service loads it.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.urls import register_converter
+from django.utils.module_loading import autodiscover_modules
 
 from backend.common.bounds import LARGEST_ID
 
@@ -32,4 +35,9 @@ class WebConfig(AppConfig):
     label = "web"
 
     def ready(self) -> None:
+        """Also what apps below need once all are loaded: receivers of signals, and the notices that
+        each app declares.
+        """
+        autodiscover_modules("notices", "partnership_notices")
+        import_module("backend.accounts.services")
         register_converter(IdConverter, "id")

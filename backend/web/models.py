@@ -50,6 +50,7 @@ class TableVersion(models.Model):
             "cities_profileversion",
             "cities_referenceload",
             "introductions_agreement",
+            "introductions_call",
             "introductions_partnership",
             "introductions_signatory",
             "suggestions_pair",

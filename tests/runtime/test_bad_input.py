@@ -17,7 +17,7 @@ from backend.environment import ConfigurationError, read_environment
 from backend.runtime import bootstrap, ports
 from backend.runtime.bootstrap import ROOT, ensure_environment
 from backend.runtime.datafolder import DataFolder
-from backend.runtime.errors import SetupError
+from backend.runtime.output import SetupError
 from backend.runtime.unprivileged import is_root
 from backend.runtime.up import check, parse
 

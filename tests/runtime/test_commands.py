@@ -20,8 +20,7 @@ import pytest
 from backend.runtime import pdf_libraries, processes
 from backend.runtime.bootstrap import ROOT
 from backend.runtime.datafolder import DataFolder
-from backend.runtime.errors import ServerError
-from backend.runtime.output import Output
+from backend.runtime.output import Output, ServerError
 from backend.runtime.servers import running_servers
 from backend.runtime.supervisor import Interrupted, ServicePart, Supervisor
 

@@ -19,7 +19,7 @@ import redis
 
 from backend.runtime import processes
 from backend.runtime.bootstrap import ROOT
-from backend.runtime.errors import SetupError
+from backend.runtime.output import SetupError
 from backend.runtime.postgres import EmbeddedPostgres, find_binaries
 from backend.runtime.unprivileged import NOBODY, is_root, readable_programs
 from backend.runtime.valkey import EmbeddedValkey

@@ -8,6 +8,8 @@ in the mail names.
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import AbstractContextManager
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -15,17 +17,17 @@ from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature, Signer
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import QuerySet
-from django.db.models.functions import Now
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext, ngettext
 
-from backend.accounts.grants import Resource, Verb
+from backend.accounts.grants import RESPONSIBLE, Resource, Verb
 from backend.accounts.models import User
 from backend.accounts.services import write_mail
-from backend.cities.models import Ticket, TicketMessage
-from backend.cities.permissions import require_staff, role_in
+from backend.cities.models import Community, CommunityRole, Contact, Ticket, TicketMessage
+from backend.cities.permissions import Reader, require_staff, role_in
 from backend.cities.states import TICKET_TRANSITIONS
 from backend.common.bounds import longest
 from backend.common.dates import database_now
@@ -39,6 +41,7 @@ _S = Ticket.Status
 _SIDE = TicketMessage.Side
 _DAY = dt.timedelta(days=1)
 _signer = Signer(salt="ticket")
+_organisation_signer = Signer(salt="letter to an organisation")
 
 
 def ticket_path(ticket: Ticket) -> str:
@@ -46,10 +49,38 @@ def ticket_path(ticket: Ticket) -> str:
     return reverse("web:ticket", kwargs={"thread": _signer.sign(ticket.number)})
 
 
+def answer_path(ticket: Ticket) -> str:
+    """The page of the thread for the organisation's contact, who needs no account; only mails to
+    the contact name it.
+    """
+    return reverse("web:letter", kwargs={"thread": _organisation_signer.sign(ticket.number)})
+
+
+def letter_by_token(token: str) -> Ticket:
+    """The letter that an organisation's link names. Raises NotVisible."""
+    ticket = _by_token(token, _organisation_signer)
+    if ticket.addressee is None:
+        raise NotVisible
+    return ticket
+
+
+def letters_to(reader: Reader) -> QuerySet[Ticket]:
+    """What people have written to the community's organisation, the latest change first. Raises
+    NotVisible.
+    """
+    community_id = reader.require(Verb.READ, Resource.VOLUNTEERS)
+    found = Ticket.objects.filter(addressee_id=community_id).prefetch_related("messages")
+    return found.order_by("-changed_at", "-id")
+
+
 def ticket_by_token(token: str) -> Ticket:
     """The ticket that a link names. Raises NotVisible for a link that we did not write."""
+    return _by_token(token, _signer)
+
+
+def _by_token(token: str, signer: Signer) -> Ticket:
     try:
-        number = _signer.unsign(token)
+        number = signer.unsign(token)
     except BadSignature:
         raise NotVisible from None
     found = Ticket.objects.select_related("community", "addressee__country", "owner")
@@ -117,12 +148,14 @@ def write_ticket(
     name: str = "",
     about: str = "",
     community_id: int | None = None,
+    to_id: int | None = None,
 ) -> Ticket:
     """A message to staff, with a receipt to the address in the language that is active.
 
     Args:
         by: None for somebody without an account. about: the path of the page it was written on.
-        community_id: for which they write; one where they have a role.
+        community_id: for which they write; one where they have a role. to_id: the community whose
+            organisation it is for. Where that has nobody to write to, staff get it.
 
     Raises:
         InvalidFields: see ``_errors``, or a community that is not theirs. TooManyRequests: as many
@@ -135,8 +168,10 @@ def write_ticket(
     if errors:
         raise InvalidFields(errors)
     _require_few(email)
+    addressee = _addressee(to_id)
     ticket = Ticket.objects.create(
         topic=topic,
+        addressee=addressee,
         about=about,
         name=name,
         email=email,
@@ -147,6 +182,67 @@ def write_ticket(
     _add_message(ticket, text, by=by)
     _mail_receipt(ticket)
     return ticket
+
+
+def _addressee(community_id: int | None) -> Community | None:
+    """The community, if its organisation can be reached. Raises NotVisible for one that nobody may
+    see.
+    """
+    if community_id is None:
+        return None
+    community = Community.objects.public().filter(pk=community_id).first()
+    if community is None:
+        raise NotVisible
+    return community if _mailboxes(community) else None
+
+
+def _mailboxes(community: Community) -> list[tuple[str, User | None]]:
+    """Where letters to the organisation go: to its primary contact or, where it names none, to
+    those who answer for the community.
+    """
+    primary = Contact.objects.filter(organisation__community=community, is_primary=True).first()
+    if primary is not None:
+        user = User.objects.filter(email__iexact=primary.email, is_active=True).first()
+        return [(primary.email, user)]
+    roles = CommunityRole.objects.filter(
+        community=community,
+        role__in=RESPONSIBLE,
+        ended_at__isnull=True,
+        vetted_at__isnull=False,
+        user__is_active=True,
+    ).select_related("user")
+    return [(role.user.email, role.user) for role in roles.order_by("pk")]
+
+
+def _in_language(code: str) -> AbstractContextManager[Any]:
+    known = code if code in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    return translation.override(known)
+
+
+def _mail_letter(ticket: Ticket, text: str) -> None:
+    """What a volunteer writes, to the organisation, without the volunteer's address."""
+    community = ticket.addressee
+    if community is None:
+        return
+    for address, user in _mailboxes(community):
+        with _in_language(user.language if user else ticket.language):
+            words = {
+                "community": community.name,
+                "name": ticket.name or gettext("Somebody who gave no name"),
+                "url": settings.PUBLIC_URL + answer_path(ticket),
+            }
+            before = gettext("%(name)s writes to the organisation of %(community)s:") % words
+            after = gettext(
+                "To answer, open this page; no account is needed, and neither side sees the "
+                "other's address:\n%(url)s"
+            )
+            write_mail(
+                to=address,
+                subject=gettext("A message to your organisation: %(number)s")
+                % {"number": ticket.number},
+                text=f"{before}\n\n{text}\n\n--\n{after % words}\n",
+                user=user,
+            )
 
 
 def _require_few(email: str) -> None:
@@ -168,7 +264,14 @@ def _add_message(ticket: Ticket, text: str, *, by: User | None) -> None:
     TicketMessage.objects.create(
         ticket=ticket, side=_SIDE.WRITER, by=by, text=text.strip(), at=database_now()
     )
-    record(Topic.TICKET_WRITTEN, subject=ticket, by=by, ticket_topic=ticket.topic)
+    record(
+        Topic.TICKET_WRITTEN,
+        subject=ticket,
+        by=by,
+        community_id=ticket.addressee_id,
+        ticket_topic=ticket.topic,
+    )
+    _mail_letter(ticket, text.strip())
 
 
 def _mail_receipt(ticket: Ticket) -> None:
@@ -247,10 +350,44 @@ def answer_ticket(*, by: User, ticket_id: int, text: str, close: bool = False) -
     return ticket
 
 
+@transaction.atomic
+def answer_letter(*, by: User | None, token: str, text: str) -> Ticket:
+    """The organisation answers: the text goes by mail to who wrote, without anybody's address.
+
+    Raises NotVisible (a link that we did not write) and InvalidFields (no text).
+    """
+    number = letter_by_token(token).number
+    ticket = Ticket.objects.select_for_update().get(number=number)
+    if lines := check_message(text):
+        raise InvalidFields({"text": lines})
+    change_state(ticket, "status", _S.ANSWERED, TICKET_TRANSITIONS, changed_at=database_now())
+    TicketMessage.objects.create(
+        ticket=ticket, side=_SIDE.ADDRESSEE, by=by, text=text.strip(), at=database_now()
+    )
+    record(
+        Topic.TICKET_ANSWERED,
+        subject=ticket,
+        by=by,
+        community_id=ticket.addressee_id,
+        closed=False,
+    )
+    _mail_answer(ticket, text.strip())
+    return ticket
+
+
+def asked_for_organisation(place_id: int) -> int:
+    """How many people have asked for an organisation in the place: a number, no names."""
+    asked = Ticket.objects.filter(topic=Ticket.Kind.ORGANISATION, about=organisation_path(place_id))
+    return asked.aggregate(people=Count(Lower("email"), distinct=True))["people"]
+
+
+def organisation_path(place_id: int) -> str:
+    """The page on which one begins an organisation for the place."""
+    return f"{reverse('web:organisation_start')}?place={place_id}"
+
+
 def _mail_answer(ticket: Ticket, answer: str) -> None:
-    with translation.override(
-        ticket.language if ticket.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
-    ):
+    with _in_language(ticket.language):
         words = {"number": ticket.number, "url": settings.PUBLIC_URL + ticket_path(ticket)}
         before = gettext("The answer to your message %(number)s:") % words
         after = (

@@ -7,7 +7,7 @@ from backend.introductions.models.agreements import (
     SignedDocument,
 )
 from backend.introductions.models.introductions import Consent, Introduction, IntroductionNote
-from backend.introductions.models.meetings import Meeting, MeetingTime, TimeAcceptance
+from backend.introductions.models.meetings import Call, Meeting, MeetingTime, TimeAcceptance
 from backend.introductions.models.partnerships import (
     Activity,
     Partnership,
@@ -22,6 +22,7 @@ __all__ = [
     "AgreementTemplate",
     "AgreementType",
     "AgreementVersion",
+    "Call",
     "Consent",
     "Introduction",
     "IntroductionNote",

@@ -1,4 +1,6 @@
-"""Meetings of the two sides: times proposed, accepted by each side, and the one that was fixed."""
+"""Meetings of the two sides: times proposed, accepted by each side, and the one that was fixed; and
+what a community opens to everybody.
+"""
 
 from __future__ import annotations
 
@@ -99,4 +101,36 @@ class TimeAcceptance(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["time", "community"], name="time_accepted_once_a_side")
+        ]
+
+
+class Call(models.Model):
+    """An open meeting of a community's programme, or a call for help. Everybody may read it; it is
+    withdrawn, never deleted.
+    """
+
+    community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="calls")
+    title = models.CharField(max_length=120)
+    text = models.TextField(max_length=2000, blank=True)
+    starts_at = models.DateTimeField(null=True, help_text="Empty: a call for help without a date")
+    minutes = models.PositiveSmallIntegerField(default=USUAL_MINUTES)
+    place = models.CharField(
+        max_length=300, blank=True, help_text="A room, or the link of a video call"
+    )
+    wanted = models.CharField(max_length=300, blank=True, help_text="Who is wanted, and for what")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    published_at = models.DateTimeField(auto_now_add=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="call_says_when_or_who",
+                condition=Q(starts_at__isnull=False) | ~Q(wanted=""),
+            ),
+            models.CheckConstraint(
+                name="call_lasts_a_while",
+                condition=Q(minutes__gte=SHORTEST_MINUTES, minutes__lte=LONGEST_MINUTES),
+            ),
         ]

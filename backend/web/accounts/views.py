@@ -137,8 +137,13 @@ def erase(request: HttpRequest) -> HttpResponse:
         logout(request)
         messages.success(request, _("Your account is erased. Thank you for having been here."))
         return redirect("web:home")
-    context = {"hindrances": hindrances(user), "form": form, "shows_sample": user.is_sample}
-    return render(request, "accounts/erase.html", context, status=422 if form.errors else 200)
+    context = {
+        "hindrances": hindrances(user),
+        "form": form,
+        "erasing": True,
+        "shows_sample": user.is_sample,
+    }
+    return render(request, "accounts/data.html", context, status=422 if form.errors else 200)
 
 
 @open_to(Level.SIGNED_IN)

@@ -244,6 +244,7 @@ GUIDE: tuple[Answer, ...] = (
             )
         ],
         [
+            Step(_("Start here: is there an organisation?"), "web:organisation_start"),
             write(_("Ask staff"), "organisation"),
         ],
     ),

@@ -1,4 +1,4 @@
-"""Messages to staff: one's own, and staff's queue."""
+"""Messages to staff: one's own, and staff's queue; and what a community opens to everybody."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from backend.cities.models import Ticket, TicketMessage
 from backend.cities.services.tickets import (
     answer_ticket,
     close_ticket,
+    letters_to,
     reply_to_ticket,
     staff_tickets,
     take_ticket,
@@ -21,9 +22,12 @@ from backend.cities.services.tickets import (
     write_ticket,
 )
 from backend.common.errors import NotVisible
+from backend.introductions.models import Call
+from backend.introductions.services.calls import open_calls, publish_call, withdraw_call
 from backend.web.access import Level, open_to
-from backend.web.help.forms import TextForm, TicketAnswerForm, TicketFilters, TicketForm
-from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation
+from backend.web.help.forms import CallForm, TextForm, TicketAnswerForm, TicketFilters, TicketForm
+from backend.web.help.volunteers import public_community
+from backend.web.rest.base import ApiList, ApiView, Data, current_reader, current_user, operation
 
 
 class TicketMessageSerializer(serializers.Serializer):
@@ -89,6 +93,52 @@ class TicketReplyView(ApiView):
         me = current_user(request)
         reply_to_ticket(by=me, token=token_of(_own(me, ticket_number)), **data)
         return _own(me, ticket_number)
+
+
+class LetterSerializer(TicketSerializer):
+    name = serializers.CharField(help_text="As the writer gave it; may be empty")
+
+
+@open_to(GET=Level.COMMUNITY)
+class LettersView(ApiList):
+    """What people have written to your organisation, the latest change first."""
+
+    serializer_class = LetterSerializer
+
+    def get_queryset(self) -> QuerySet[Ticket]:
+        return letters_to(current_reader(self.request))
+
+
+class CallSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    title = serializers.CharField()
+    text = serializers.CharField()
+    starts_at = serializers.DateTimeField(allow_null=True, help_text="Empty: a call without a date")
+    timezone = serializers.CharField(source="community.timezone")
+    minutes = serializers.IntegerField()
+    place = serializers.CharField()
+    wanted = serializers.CharField(help_text="Who is wanted, and for what")
+
+
+@open_to(GET=Level.PUBLIC, POST=Level.COMMUNITY)
+class CallsView(ApiList):
+    """Open meetings and calls for help of a community, by date."""
+
+    serializer_class = CallSerializer
+
+    def get_queryset(self) -> QuerySet[Call]:
+        return open_calls(public_community(self.kwargs["community_id"]).pk)
+
+    @operation("Publish an open meeting or a call", CallSerializer, takes=CallForm, status=201)
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        return publish_call(by=current_user(request), community_id=community_id, **data)
+
+
+@open_to(DELETE=Level.COMMUNITY)
+class CallView(ApiView):
+    @operation("Withdraw an open meeting or a call", CallSerializer)
+    def delete(self, request: Request, community_id: int, call_id: int) -> object:
+        return withdraw_call(by=current_user(request), community_id=community_id, call_id=call_id)
 
 
 @open_to(GET=Level.STAFF)

@@ -14,6 +14,9 @@ from backend.accounts.models import User
 from backend.cities.models import Community, Ticket
 from backend.cities.services.tickets import LONGEST_TEXT
 from backend.common.bounds import LARGEST_ID, longest
+from backend.introductions.meeting_times import LONGEST_TIME
+from backend.introductions.models import Call
+from backend.introductions.models.meetings import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from backend.web.html.base import inside
 from backend.web.html.forms import DomainForm, Filters, FlagField, Rows
 
@@ -132,6 +135,75 @@ class ContactForm(GuardedForm, TicketForm):
 
     def clean_about(self) -> str:
         return inside(self.cleaned_data["about"], "")
+
+
+class VolunteerForm(GuardedForm, TextForm):
+    """A message to a community's organisation."""
+
+    name = forms.CharField(label=_("Your name"), required=False, max_length=longest(Ticket, "name"))
+    email = forms.EmailField(
+        label=_("Your e-mail address"),
+        max_length=longest(Ticket, "email"),
+        help_text=_("The answer goes there. The organisation does not see it."),
+    )
+    field_order = ("text", "name", "email")
+
+
+class OrganisationForm(VolunteerForm):
+    """Somebody would like to start an organisation; staff read it."""
+
+    text = forms.CharField(
+        label=_("Who would take part, and what do you know already?"),
+        max_length=LONGEST_TEXT,
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )
+    email = forms.EmailField(
+        label=_("Your e-mail address"),
+        max_length=longest(Ticket, "email"),
+        help_text=_("The answer goes there. Nobody but staff sees it."),
+    )
+
+
+class CallForm(DomainForm):
+    """An open meeting, or a call for help."""
+
+    documented = {
+        "starts_at": "Local to the community, such as 2027-03-15T18:00; empty: no date",
+        "wanted": "Who is wanted, and for what",
+    }
+
+    title = forms.CharField(label=_("What is it?"), max_length=longest(Call, "title"))
+    starts_at = forms.CharField(
+        label=_("When does it begin? (optional)"),
+        required=False,
+        max_length=LONGEST_TIME,
+        widget=forms.TextInput(attrs={"type": "datetime-local"}),
+    )
+    minutes = forms.IntegerField(
+        label=_("Length in minutes"),
+        min_value=SHORTEST_MINUTES,
+        max_value=LONGEST_MINUTES,
+        initial=USUAL_MINUTES,
+        required=False,
+        widget=forms.NumberInput(attrs={"class": "short"}),
+    )
+    place = forms.CharField(
+        label=_("Place, or link of the video call (optional)"),
+        required=False,
+        max_length=longest(Call, "place"),
+    )
+    wanted = forms.CharField(
+        label=_("Who is wanted? (optional)"), required=False, max_length=longest(Call, "wanted")
+    )
+    text = forms.CharField(
+        label=_("More about it (optional)"),
+        required=False,
+        max_length=longest(Call, "text"),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def as_arguments(self) -> dict[str, Any]:
+        return self.cleaned_data | {"minutes": self.cleaned_data["minutes"] or USUAL_MINUTES}
 
 
 class ReplyForm(GuardedForm, TextForm):

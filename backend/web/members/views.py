@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -41,7 +42,7 @@ from backend.common.files import was_too_large
 from backend.common.formatting import csv_lines
 from backend.suggestions.services.partners import answer_partnership, places_of_rows
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_user
+from backend.web.html.base import Question, ask, current_user
 from backend.web.html.forms import DomainForm
 from backend.web.members.forms import (
     BeginMembershipForm,
@@ -83,12 +84,18 @@ def add(request: HttpRequest) -> HttpResponse:
     ):
         messages.success(request, "The membership is recorded.")
         return redirect("web:staff_members")
-    return render(
-        request,
-        "members/staff_member_add.html",
-        {"form": form},
-        status=422 if form.is_bound else 200,
+    question = Question(
+        title="Add a member",
+        heading="Add a member",
+        sentences=[],
+        button="Record the membership",
+        keep="Record nothing",
+        back=reverse("web:staff_members"),
+        back_words="Members",
+        is_warning=False,
+        form=form,
     )
+    return ask(request, question, shows_sample=False)
 
 
 def _detail(request: HttpRequest, membership_id: int, **bound: DomainForm) -> HttpResponse:

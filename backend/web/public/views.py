@@ -41,6 +41,7 @@ from backend.introductions.directory import (
 )
 from backend.introductions.models import AgreementType
 from backend.introductions.partners import THEIRS, PartnerShown, partners_of
+from backend.introductions.services.calls import open_calls
 from backend.web.access import Level, open_to
 from backend.web.cache import Remembered
 from backend.web.profiles.presentation import (
@@ -225,7 +226,10 @@ def source_name(source: str) -> str:
 @require_safe
 def community(request: HttpRequest, community_id: int) -> HttpResponse:
     shown = _public_community(community_id)
-    context = page_of(shown, published_data(shown)) | {"askers": askers(request.user, shown)}
+    context = page_of(shown, published_data(shown)) | {
+        "askers": askers(request.user, shown),
+        "calls": open_calls(shown.pk),
+    }
     return render(request, "public/community.html", context)
 
 

@@ -24,6 +24,7 @@ from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.cities.services.tickets import tickets_waiting as count_waiting_tickets
 from backend.cities.vetting import first_approval_of, without_a_profile
 from backend.cities.vocabularies import label
+from backend.common.local_times import zone_of
 from backend.introductions.models import Agreement, AgreementType
 from backend.suggestions.models import Decision, Vote
 from backend.web.html.languages import direction
@@ -266,6 +267,12 @@ def tickets_waiting() -> int:
 def word(code: str, shown: str = "") -> SafeString:
     """A word of the glossary, explained where it stands; once a page."""
     return explained(code, shown)
+
+
+@register.filter
+def at_home(moment: dt.datetime, zone: str) -> dt.datetime:
+    """The moment on the clocks of that zone; without one, so that nothing moves it again."""
+    return moment.astimezone(zone_of(zone)).replace(tzinfo=None)
 
 
 @register.filter

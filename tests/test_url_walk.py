@@ -20,7 +20,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import get_converters
 
 from backend.cities.services.invitations import invitation_path
-from backend.cities.services.tickets import token_of
+from backend.cities.services.tickets import answer_path, token_of
 from backend.introductions.services.activities import log_activity
 from backend.web.access import access_of
 from backend.web.html.access import ALLAUTH
@@ -155,6 +155,9 @@ def stage(module_db: None) -> Stage:
         "ticket_id": ticket.pk,
         "ticket_number": ticket.number,
         "thread": token_of(ticket),
+        "letter": answer_path(make.TicketFactory(addressee=world.a)).split("/")[3],
+        "question": "find",
+        "call_id": make.CallFactory(community=world.a).pk,
         "token": invitation_path(make.InvitationFactory(community=world.a).pk).split("/")[2],
     }
     return world, things

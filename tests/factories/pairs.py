@@ -12,6 +12,7 @@ from factory.django import DjangoModelFactory
 
 from backend.introductions.models import (
     Agreement,
+    Call,
     Consent,
     Introduction,
     IntroductionNote,
@@ -270,6 +271,16 @@ class ConsentFactory(DjangoModelFactory):
 
     introduction = factory.SubFactory(IntroductionFactory, stage=Introduction.Stage.INTRODUCED)
     community = factory.SelfAttribute("introduction.pair.a")
+    by = factory.SubFactory(UserFactory)
+
+
+class CallFactory(DjangoModelFactory):
+    class Meta:
+        model = Call
+
+    community = factory.SubFactory(CommunityFactory)
+    title = "Evening for new volunteers"
+    wanted = "People who speak Spanish"
     by = factory.SubFactory(UserFactory)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
 
@@ -10,17 +11,25 @@ from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 from django.utils import translation
+from django.utils.timezone import now
+from icalendar import Calendar
 
 from backend.accounts.models import AccountMail, User
-from backend.cities.models import CommunityRole, Ticket
-from backend.cities.services.tickets import ticket_path, write_ticket
+from backend.cities.models import Community, CommunityRole, Ticket
+from backend.cities.services.tickets import answer_path, ticket_path, write_ticket
 from backend.outbox.models import Event
 from backend.privacy.data import export_data
 from backend.privacy.erasure import erase_account
 from backend.web.help.answers import GUIDE
 from backend.web.help.forms import opened_token
 from backend.web.help.guide import STATEMENTS
-from tests.factories import UserFactory
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    ContactFactory,
+    PlaceFactory,
+    UserFactory,
+)
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, url
 
@@ -272,3 +281,122 @@ def test_trail_holds_no_word_and_who_leaves_takes_theirs_along(official: Communi
     assert [row["text"] for row in exported] == [TEXT]
     erase_account(by=person, email=person.email)
     assert not Ticket.objects.exists()
+
+
+# Taking part: letters to an organisation, open meetings, starting an organisation.
+
+
+@pytest.fixture
+def shown(official: CommunityRole) -> Community:
+    ContactFactory(
+        organisation__community=official.community, email="programme@home.example", is_primary=True
+    )
+    return official.community
+
+
+def volunteered(client: Client, community: Community, **changed: str) -> Ticket:
+    sent = message(text="I can teach English.", name="Mara") | changed
+    assert client.post(f"/communities/{community.pk}/volunteer/", sent).status_code == 302
+    return Ticket.objects.get()
+
+
+def test_volunteer_reaches_the_organisation_and_nobody_sees_an_address(
+    client: Client, shown: Community
+) -> None:
+    assert f"/communities/{shown.pk}/volunteer/" in links_of(client, f"/communities/{shown.pk}/")
+    ticket = volunteered(client, shown)
+    letter, receipt = AccountMail.objects.order_by("pk")
+    assert (receipt.to, letter.to) == ("mara@toledo.example", "programme@home.example")
+    assert "I can teach English." in letter.text
+    assert "mara@toledo.example" not in letter.text
+    assert "programme@home.example" not in receipt.text
+    assert answer_path(ticket) in letter.text
+    assert "mara@toledo.example" not in client.get(answer_path(ticket)).text
+    answer = {"text": "Come on Monday.", "opened": opened_token(time.time() - 60)}
+    assert client.post(answer_path(ticket), answer).status_code == 302
+    sent_back = AccountMail.objects.order_by("pk").last()
+    assert sent_back is not None
+    assert sent_back.to == "mara@toledo.example"
+    assert "Come on Monday." in sent_back.text
+    page = client.get(ticket_path(ticket)).text
+    assert "Come on Monday." in page
+    assert "programme@home.example" not in sent_back.text + page
+    assert client.get(ticket_path(ticket).replace("tickets", "letters")).status_code == 404
+
+
+def test_letter_is_the_organisations_and_not_in_the_queue_of_staff(
+    client: Client, shown: Community, official: CommunityRole, stranger: User, sign_in: SignIn
+) -> None:
+    ticket = volunteered(client, shown)
+    assert answer_path(ticket) in sign_in(official.user).get(url("volunteers", shown.pk)).text
+    assert sign_in(stranger).get(url("volunteers", shown.pk)).status_code == 404
+    curator = sign_in(UserFactory(curator=True))
+    assert ticket.number not in curator.get(url("staff_tickets"), {"shown": ""}).text
+    assert curator.get(url("staff_ticket", ticket.pk)).status_code == 404
+    address = f"/api/v1/communities/{shown.pk}/letters/"
+    (row,) = sign_in(official.user).get(address).json()["results"]
+    assert (row["number"], row["name"]) == (ticket.number, "Mara")
+    assert "email" not in row
+
+
+def test_letter_goes_to_those_who_answer_or_to_staff_where_there_is_no_contact(
+    client: Client, official: CommunityRole
+) -> None:
+    volunteered(client, official.community)
+    assert AccountMail.objects.filter(to=official.user.email).count() == 1
+    Ticket.objects.all().delete()
+    CommunityRole.objects.update(ended_at="2026-01-01T00:00Z")
+    assert volunteered(client, official.community).addressee is None
+    hidden = CommunityFactory()
+    assert client.get(f"/communities/{hidden.pk}/volunteer/").status_code == 404
+
+
+def test_open_meeting_stands_on_the_page_in_local_time_and_in_a_calendar(
+    client: Client, shown: Community, official: CommunityRole, sign_in: SignIn
+) -> None:
+    Community.objects.filter(pk=shown.pk).update(timezone="America/New_York")
+    day = (now() + dt.timedelta(days=40)).date()
+    own, path = sign_in(official.user), url("volunteers", shown.pk)
+    assert own.post(path, {"title": "Nothing said"}).status_code == 422
+    assert own.post(path, {"title": "Past", "starts_at": "2020-01-01T18:00"}).status_code == 422
+    sent = {"title": "Committee, open to all", "starts_at": f"{day}T18:00", "place": "City hall"}
+    assert own.post(path, sent).status_code == 302
+    assert own.post(path, {"title": "Hosts", "wanted": "Families"}).status_code == 302
+    page = client.get(url("community", shown.pk)).text
+    assert "18:00" in page
+    assert page.index("Committee, open to all") < page.index("Families")
+    response = client.get(f"/communities/{shown.pk}/meetings.ics")
+    assert response["Content-Type"].startswith("text/calendar")
+    (event,) = Calendar.from_ical(response.content).walk("VEVENT")
+    assert event["dtstart"].dt.isoformat()[:16] == f"{day}T18:00"
+    assert event["dtstart"].params["TZID"] == "America/New_York"
+    address = f"/api/v1/communities/{shown.pk}/calls/"
+    first = client.get(address).json()["results"][0]
+    assert (first["title"], first["place"]) == ("Committee, open to all", "City hall")
+    assert own.delete(f"{address}{first['id']}/").status_code == 200
+    assert own.delete(f"{address}{first['id']}/").status_code == 404
+    assert "Committee, open to all" not in client.get(url("community", shown.pk)).text
+
+
+def test_committee_member_reads_and_does_not_publish(shown: Community, sign_in: SignIn) -> None:
+    member = sign_in(CommunityRoleFactory(community=shown, role="committee_member").user)
+    assert member.get(url("volunteers", shown.pk)).status_code == 200
+    assert (
+        member.post(url("volunteers", shown.pk), {"title": "A", "wanted": "B"}).status_code == 404
+    )
+
+
+def test_starting_an_organisation_leads_to_the_existing_one_or_counts_who_asked(
+    client: Client, shown: Community
+) -> None:
+    place = PlaceFactory(name="Freetown")
+    assert f"?place={place.pk}" in client.get("/organisation/", {"search": "Freetown"}).text
+    there = client.get(f"/organisation/?place={shown.place_id}").text
+    assert f"/communities/{shown.pk}/volunteer/" in there
+    address = f"/organisation/?place={place.pk}"
+    assert "Nobody else has asked" in client.get(address).text
+    for email in ("a@x.example", "A@x.example", "b@x.example"):
+        assert client.post(address, message(email=email)).status_code == 302
+    assert "2 others have asked" in client.get(address).text
+    assert {ticket.topic for ticket in Ticket.objects.all()} == {"organisation"}
+    assert "Which city" in client.get("/organisation/?place=99999999999999999999").text

@@ -375,6 +375,16 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
         "tickets/",
         lambda world: make.TicketFactory(user=world.user("official")),
     ),
+    "calls": (
+        "visitor",
+        "communities/{a}/calls/",
+        lambda world: make.CallFactory(community=world.a),
+    ),
+    "letters-to-organisation": (
+        "official",
+        "communities/{a}/letters/",
+        lambda world: make.TicketFactory(addressee=world.a),
+    ),
     "staff-tickets": ("curator", "staff/tickets/", lambda world: make.TicketFactory()),
     "agreements": ("official", "communities/{a}/agreements/", _agreement),
     "staff-agreements": ("curator", "staff/agreements/", _agreement),

@@ -53,7 +53,7 @@ def answer_path(ticket: Ticket) -> str:
     """The page of the thread for the organisation's contact, who needs no account; only mails to
     the contact name it.
     """
-    return reverse("web:letter", kwargs={"thread": _organisation_signer.sign(ticket.number)})
+    return reverse("web:letter", kwargs={"letter": _organisation_signer.sign(ticket.number)})
 
 
 def letter_by_token(token: str) -> Ticket:

@@ -8,7 +8,7 @@ from email.utils import parseaddr
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -32,12 +32,12 @@ _A_DAY = dt.timedelta(days=1)
 
 
 def open_calls(community_id: int) -> QuerySet[Call]:
-    """Those that lie ahead or have no date, by date; they stay to the day after."""
+    """Those that lie ahead, by date, then those without one; they stay to the day after."""
     return (
         Call.objects.filter(community_id=community_id, withdrawn_at__isnull=True)
         .filter(Q(starts_at__isnull=True) | Q(starts_at__gt=Now() - _A_DAY))
         .select_related("community")
-        .order_by(F("starts_at").asc(nulls_last=True), "pk")
+        .order_by("starts_at", "pk")
     )
 
 

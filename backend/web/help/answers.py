@@ -32,7 +32,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Passage:
     """Paragraphs, and a list below them, under a heading where there is one."""
 
     paragraphs: Sequence[Text]
@@ -42,10 +42,10 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GuideAnswer:
     code: str
     question: Text
-    parts: Sequence[Part]
+    parts: Sequence[Passage]
     steps: Sequence[Step]
     searches: bool = False  # begins with a search for a city
 
@@ -68,12 +68,12 @@ _SHARED_TIES = (
     _("one person's story: a year of study, work abroad, a marriage"),
 )
 
-GUIDE: tuple[Answer, ...] = (
-    Answer(
+GUIDE: tuple[GuideAnswer, ...] = (
+    GuideAnswer(
         "find",
         _("Which partners does my city have?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "Type its name. The directory shows partnerships that were signed here, "
@@ -93,14 +93,14 @@ GUIDE: tuple[Answer, ...] = (
         ],
         searches=True,
     ),
-    Answer(
+    GuideAnswer(
         "beginnings",
         _("How do partnerships begin?"),
         [
-            Part(
+            Passage(
                 [_("Mostly with something that two places have in common already:")], _SHARED_TIES
             ),
-            Part(
+            Passage(
                 [
                     _(
                         "A [[profile|profile]] here asks for such ties, and a suggestion names "
@@ -112,11 +112,11 @@ GUIDE: tuple[Answer, ...] = (
         ],
         [_SEEKING, _HOW],
     ),
-    Answer(
+    GuideAnswer(
         "organisations",
         _("Who runs a partnership programme?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "In each city an [[organisation|organisation]] of its own, which decides "
@@ -142,15 +142,15 @@ GUIDE: tuple[Answer, ...] = (
             )
         ],
         [
-            Step(_("See how a community is organised: open its page"), "web:seeking"),
+            Step(_("See how a community is organised: open its page"), "web:search"),
             Step(_("How to take part"), "web:guide_answer", path=("take-part",)),
         ],
     ),
-    Answer(
+    GuideAnswer(
         "take-part",
         _("How can I take part in my city?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "Find your community and open its page. There you see its open meetings "
@@ -166,15 +166,15 @@ GUIDE: tuple[Answer, ...] = (
             )
         ],
         [
-            Step(_("Find your community"), "web:seeking"),
+            Step(_("Find your community"), "web:search"),
             write(_("Ask us where you can help"), "volunteer"),
         ],
     ),
-    Answer(
+    GuideAnswer(
         "new-partnership",
         _("How do we start a new partnership?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "A partnership is [[recognised|recognised]] when the highest elected or "
@@ -197,11 +197,11 @@ GUIDE: tuple[Answer, ...] = (
         ],
         [_REGISTER, _HOW],
     ),
-    Answer(
+    GuideAnswer(
         "abroad",
         _("We are a city outside the United States. How do we find a U.S. partner?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "Register, if you work for the municipality, hold an elected office, or "
@@ -221,11 +221,11 @@ GUIDE: tuple[Answer, ...] = (
             Step(_("See U.S. communities that seek partners"), "web:seeking", (("country", "US"),)),
         ],
     ),
-    Answer(
+    GuideAnswer(
         "new-organisation",
         _("How do we set up an organisation for our city?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "First look whether there is one: search here and on the web, and ask at "
@@ -248,11 +248,11 @@ GUIDE: tuple[Answer, ...] = (
             write(_("Ask staff"), "organisation"),
         ],
     ),
-    Answer(
+    GuideAnswer(
         "money",
         _("Is there money for projects?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "This service has no money to give, and the network does not pay for "
@@ -271,11 +271,11 @@ GUIDE: tuple[Answer, ...] = (
             Step(_("About membership"), "web:guide_answer", path=("membership",)),
         ],
     ),
-    Answer(
+    GuideAnswer(
         "membership",
         _("Can cities outside the United States be members?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "Yes, as a [[global_member|Global Member]]. Its partnerships all over the "
@@ -298,11 +298,11 @@ GUIDE: tuple[Answer, ...] = (
             ),
         ],
     ),
-    Answer(
+    GuideAnswer(
         "not-listed",
         _("Why is one of our partners not in the directory?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "The directory lists the partnerships of [[member|members]] whose dues are "
@@ -321,11 +321,11 @@ GUIDE: tuple[Answer, ...] = (
             Step(_("About membership"), "web:guide_answer", path=("membership",)),
         ],
     ),
-    Answer(
+    GuideAnswer(
         "sister-or-friendship",
         _("Sister city or friendship city: what is the difference?"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "Not everybody uses the words alike. Mostly a [[friendship|friendship "

@@ -95,15 +95,15 @@ class TicketReplyView(ApiView):
         return _own(me, ticket_number)
 
 
-class LetterSerializer(TicketSerializer):
+class VolunteerLetterSerializer(TicketSerializer):
     name = serializers.CharField(help_text="As the writer gave it; may be empty")
 
 
 @open_to(GET=Level.COMMUNITY)
-class LettersView(ApiList):
+class VolunteerLettersView(ApiList):
     """What people have written to your organisation, the latest change first."""
 
-    serializer_class = LetterSerializer
+    serializer_class = VolunteerLetterSerializer
 
     def get_queryset(self) -> QuerySet[Ticket]:
         return letters_to(current_reader(self.request))

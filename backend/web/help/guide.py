@@ -12,15 +12,15 @@ from django.views.decorators.http import require_safe
 
 from backend.common.errors import NotVisible
 from backend.web.access import Level, open_to
-from backend.web.help.answers import GUIDE, Answer, Part, Step, write
+from backend.web.help.answers import GUIDE, GuideAnswer, Passage, Step, write
 from backend.web.html.words import WORDS, Explainer
 
-STATEMENTS: tuple[Answer, ...] = (
-    Answer(
+STATEMENTS: tuple[GuideAnswer, ...] = (
+    GuideAnswer(
         "privacy",
         _("Privacy"),
         [
-            Part(
+            Passage(
                 [],
                 [
                     _("Your account: e-mail address, name, language, and how you sign in."),
@@ -37,7 +37,7 @@ STATEMENTS: tuple[Answer, ...] = (
                 ],
                 heading=_("What we keep"),
             ),
-            Part(
+            Passage(
                 [],
                 [
                     _(
@@ -60,7 +60,7 @@ STATEMENTS: tuple[Answer, ...] = (
                 ],
                 heading=_("Who sees it"),
             ),
-            Part(
+            Passage(
                 [
                     _(
                         "There is no advertising, no counting by third parties, and nothing is "
@@ -70,7 +70,7 @@ STATEMENTS: tuple[Answer, ...] = (
                 ],
                 heading=_("What we do not do"),
             ),
-            Part(
+            Passage(
                 [
                     _(
                         "In your account you can download your data and close the account. Then "
@@ -87,11 +87,11 @@ STATEMENTS: tuple[Answer, ...] = (
             write(_("Write to staff about privacy"), "privacy"),
         ],
     ),
-    Answer(
+    GuideAnswer(
         "terms",
         _("Terms of use"),
         [
-            Part(
+            Passage(
                 [],
                 [
                     _(
@@ -108,7 +108,7 @@ STATEMENTS: tuple[Answer, ...] = (
                 ],
                 heading=_("What we ask of you"),
             ),
-            Part(
+            Passage(
                 [],
                 [
                     _(
@@ -127,7 +127,7 @@ STATEMENTS: tuple[Answer, ...] = (
                 ],
                 heading=_("What you can expect"),
             ),
-            Part(
+            Passage(
                 [
                     _(
                         "What is public here you may read and quote. For lists from Wikipedia and "
@@ -139,11 +139,11 @@ STATEMENTS: tuple[Answer, ...] = (
         ],
         [Step(_("Data and sources"), "web:sources"), write(_("Ask staff"), "question")],
     ),
-    Answer(
+    GuideAnswer(
         "accessibility",
         _("Accessibility"),
         [
-            Part(
+            Passage(
                 [
                     _(
                         "Everybody should be able to use this service: with a keyboard, a screen "
@@ -156,7 +156,7 @@ STATEMENTS: tuple[Answer, ...] = (
                     ),
                 ]
             ),
-            Part(
+            Passage(
                 [],
                 [
                     _("Wide tables scroll sideways within their box on a narrow screen."),
@@ -176,7 +176,7 @@ STATEMENTS: tuple[Answer, ...] = (
 )
 
 
-def _parts(answer: Answer) -> Iterator[dict[str, Any]]:
+def _parts(answer: GuideAnswer) -> Iterator[dict[str, Any]]:
     explainer = Explainer()
     for part in answer.parts:
         yield {
@@ -187,7 +187,9 @@ def _parts(answer: Answer) -> Iterator[dict[str, Any]]:
         }
 
 
-def _answer_page(request: HttpRequest, found: Answer, following: Answer | None) -> HttpResponse:
+def _answer_page(
+    request: HttpRequest, found: GuideAnswer, following: GuideAnswer | None
+) -> HttpResponse:
     context = {"answer": found, "parts": list(_parts(found)), "following": following}
     return render(request, "help/guide.html", context)
 

@@ -15,7 +15,7 @@ page_urls: list[URLPattern] = [
     path("accessibility/", guide.statement, name="accessibility"),
     path("contact/", views.contact, name="contact"),
     path("contact/tickets/<str:thread>/", views.ticket, name="ticket"),
-    path("contact/letters/<str:thread>/", volunteers.letter, name="letter"),
+    path("contact/letters/<str:letter>/", volunteers.letter, name="letter"),
     path("organisation/", volunteers.organisation_start, name="organisation_start"),
     path(f"{COMMUNITY}volunteer/", volunteers.volunteer, name="volunteer"),
     path(f"{COMMUNITY}meetings.ics", volunteers.calendar, name="open_meetings"),
@@ -36,7 +36,9 @@ api_urls: list[URLPattern] = [
     path("tickets/<slug:ticket_number>/reply/", api.TicketReplyView.as_view(), name="ticket-reply"),
     path(f"{COMMUNITY}calls/", api.CallsView.as_view(), name="calls"),
     path(f"{COMMUNITY}calls/<id:call_id>/", api.CallView.as_view(), name="call"),
-    path(f"{COMMUNITY}letters/", api.LettersView.as_view(), name="letters-to-organisation"),
+    path(
+        f"{COMMUNITY}letters/", api.VolunteerLettersView.as_view(), name="letters-to-organisation"
+    ),
     path("staff/tickets/", api.StaffTicketsView.as_view(), name="staff-tickets"),
     path("staff/tickets/<id:ticket_id>/", api.StaffTicketView.as_view(), name="staff-ticket"),
     path(

@@ -85,14 +85,14 @@ def volunteer(request: HttpRequest, community_id: int) -> HttpResponse:
 @open_to(Level.PUBLIC)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def letter(request: HttpRequest, thread: str) -> HttpResponse:
+def letter(request: HttpRequest, letter: str) -> HttpResponse:
     """The organisation's side of a thread, for whoever has the link of the mail."""
-    found = letter_by_token(thread)
+    found = letter_by_token(letter)
     user = request.user if isinstance(request.user, User) else None
     form = ReplyForm(request.POST if request.method == "POST" else None)
-    if is_sent(request, form, answer_letter, by=user, token=thread):
+    if is_sent(request, form, answer_letter, by=user, token=letter):
         messages.success(request, _("Your answer goes out by mail."))
-        return redirect("web:letter", thread)
+        return redirect("web:letter", letter)
     writer = found.name or _("Somebody who gave no name")
     context = {"ticket": found, "form": form, "is_addressee": True, "writer": writer}
     return render(request, "help/contact.html", context, status=status_of(form))

@@ -56,7 +56,7 @@ def _menu(request: HttpRequest) -> list[MenuItem]:
 
 
 # Parts of addresses that open something to whoever knows them
-_SECRETS = frozenset({"token", "thread", "key"})
+_SECRETS = frozenset({"token", "thread", "letter", "key"})
 
 
 def contact_address(request: HttpRequest, **prefilled: str) -> str:

@@ -140,3 +140,14 @@ class BoardFilters(PairFilters):
     def filter_stuck(self, rows: Rows, _value: bool) -> Rows:
         since = database_now() - STUCK_AFTER
         return rows.filter(stage_since__lte=since).exclude(stage__in=OVER)
+
+
+class OpenByHandForm(DomainForm):
+    """Staff bring two together without mutual interest."""
+
+    because = forms.CharField(
+        label="Why should these two meet?",
+        help_text="Kept with the introduction for good.",
+        required=False,  # the service says what it needs
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )

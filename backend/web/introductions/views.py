@@ -49,7 +49,13 @@ from backend.suggestions.models import FollowUp, Pair
 from backend.web.access import Level, open_to
 from backend.web.html.base import Question, ask, current_reader, current_user, inside
 from backend.web.html.forms import DomainForm
-from backend.web.introductions.forms import AssignForm, BoardFilters, MoveForm, NoteForm
+from backend.web.introductions.forms import (
+    AssignForm,
+    BoardFilters,
+    MoveForm,
+    NoteForm,
+    OpenByHandForm,
+)
 
 STAGES: list[Introduction.Stage] = [
     stage
@@ -443,20 +449,18 @@ def open_by_hand(request: HttpRequest, pair_id: int) -> HttpResponse:
     pair = Pair.objects.select_related("a__country", "b__country").filter(pk=pair_id).first()
     if pair is None:
         raise NotVisible
-    errors: dict[str, list[str]] = {}
-    if request.method == "POST":
-        try:
-            introduction = open_introduction(
-                by=user, pair_id=pair_id, because=request.POST.get("because", "")
-            )
-        except InvalidFields as invalid:
-            errors = invalid.errors
-        else:
-            return redirect("web:staff_introduction", introduction.pk)
-    context = {
-        "pair": pair,
-        "errors": errors,
-        "because": request.POST.get("because", ""),
-        "shows_sample": pair.a.is_sample or pair.b.is_sample,
-    }
-    return render(request, "introductions/staff_open.html", context, status=422 if errors else 200)
+    form = OpenByHandForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_done(open_introduction, by=user, pair_id=pair_id):
+        return redirect("web:staff_introduction", form.result.pk)
+    question = Question(
+        title="Introduce by hand",
+        heading=f"Introduce {pair.a.name} and {pair.b.name} by hand",
+        sentences=[],
+        button="Open an introduction",
+        keep="Back to the board",
+        back=reverse("web:staff_introductions"),
+        back_words="Introductions",
+        is_warning=False,
+        form=form,
+    )
+    return ask(request, question, shows_sample=pair.a.is_sample or pair.b.is_sample)

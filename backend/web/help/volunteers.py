@@ -183,7 +183,8 @@ def organisation_start(request: HttpRequest) -> HttpResponse:
         _("Nobody from this city is registered here. Ask at city hall too whether there is one."),
         _others(asked_for_organisation(place.pk)),
     ]
-    return _page(request, {"form": form, "heading": heading, "lines": lines})
+    context = {"form": form, "form_address": organisation_path(place.pk)}
+    return _page(request, context | {"heading": heading, "lines": lines})
 
 
 def _others(asked: int) -> str:

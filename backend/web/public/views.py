@@ -196,6 +196,7 @@ def _partners_on_page(place: Place | None, community: Community | None) -> dict[
     ]
     return {
         "partners": [PartnerRow(row) for row in partners],
+        "has_details": any(row.form or row.year for row in partners),
         "arcs": [arc_between(*each) for each in ends],  # type: ignore[arg-type]
         "dots": sorted({(each[2], each[3]) for each in ends}),
     }
@@ -210,7 +211,7 @@ class PartnerRow:
         is_listed = row.status == UNKNOWN and not {RECORDED, CONFIRMED, THEIRS} & set(row.sources)
         words = {**PARTNERSHIP_STATUS, **STATUS_WORDS}
         self.status = _("Listed, status unknown") if is_listed else words.get(row.status, "")
-        self.sources = list(dict.fromkeys(source_name(each) for each in row.sources))
+        self.sources = comma_list(dict.fromkeys(source_name(each) for each in row.sources))
 
 
 def source_name(source: str) -> str:
@@ -304,9 +305,7 @@ def standing_of(
     if community is None:
         return {
             "code": "none",
-            "words": _(
-                "Not in the network: nobody has registered it here. It may have partners, though."
-            ),
+            "words": _("Nobody has registered it here. It may have partners, though."),
         }
     if not is_published:
         return {

@@ -409,7 +409,8 @@ def test_partner_from_whom_nothing_is_gained_is_named_with_what_both_share() -> 
     payload = {"suggestions": [suggestion.pk], "count": 1}
     notification = NotificationFactory(kind="new_suggestions", community=a, payload=payload)
     told = " ".join(describe(notification).sentences)
-    assert f"{b.name} (California, Germany): Both want exchange in culture (1 of 2 candidates)." in told
+    shared = "Both want exchange in culture (1 of 2 candidates)."
+    assert f"{b.name} (California, Germany): {shared}" in told
     assert "Counts of candidates say how many" in told
     Suggestion.objects.update(a_reasons={}, b_reasons={})
     assert "Counts of candidates" not in " ".join(describe(notification).sentences)

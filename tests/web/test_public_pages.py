@@ -116,6 +116,12 @@ def test_seeking_finds_city_and_state_and_the_beginning_of_words_first(
         CommunityFactory(name=name, admin1=region, published=True)
     html = page(client, "seeking", search="nice")
     assert html.index(">Nice</a>") < html.index(">Anice</a>") < html.index(">Venice</a>")
+    names, address = [], "/api/v1/communities/?search=nice&page_size=1"
+    while address:
+        answer = client.get(address).json()
+        names += [row["name"] for row in answer["results"]]
+        address = answer["next"]
+    assert names == ["Nice", "Anice", "Venice"]
     for typed in ("Nice, Ohio", "Nice OH", "nice, united states, ohio"):
         html = page(client, "seeking", search=typed)
         assert ">Nice</a>" in html and ">Venice</a>" not in html, typed

@@ -133,7 +133,9 @@ class SearchView(ApiView):
 class PlaceView(ApiView):
     """A place of the gazetteer, registered or not, with all its partnerships: one row a partner."""
 
-    @operation("One place with its partners", serializers.PlacePageSerializer)
+    @operation(
+        "One place with its partners", serializers.PlacePageSerializer, operation_id="place_page"
+    )
     def get(self, request: Request, place_id: int) -> object:
         place: Any = place_shown(place_id)
         public = public_community_of(place)

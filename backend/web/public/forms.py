@@ -78,8 +78,10 @@ class SeekingFilters(SearchFilters):
             )
         begun = Q(name__istartswith=value) | Q(place__search_text__startswith=fold(value))
         begun |= any_of(Q(place__search_text__startswith=r.name) for r in readings_inside(value))
-        rank = Case(When(begun, then=0), default=1)
-        return rows.filter(every | is_named(value, {"": names})).order_by(rank, "name", "id")
+        found = rows.filter(every | is_named(value, {"": names}))
+        # A column, so that the cursor of a page of the API can hold it
+        ranked = found.annotate(search_rank=Case(When(begun, then=0), default=1))
+        return ranked.order_by("search_rank", "name", "id")
 
     def filter_region(self, rows: Rows, value: str) -> Rows:
         return rows.filter(country__subregion=value)

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# 720 when the rooms were set in order; a subject that comes brings files of its own, and a new limit
+# 720 when the rooms were set in order; a subject that comes brings its files, and a new limit
 MOST_FILES, MOST_WIDE, WIDE_LINE = 740, 20, 200
 
 

@@ -174,6 +174,7 @@ def test_request_sent_from_the_page_is_answered(
 ) -> None:
     visitor = Visitor.at(browser, str(live_server))
     visitor.sign_in(official.user.email)
+    Client().get("/api/v1/schema/")  # made once a process, which takes long
     visitor.open("/api/v1/docs/")
     page = visitor.page
     page.click("#operations-tag-accounts")
@@ -194,6 +195,7 @@ def test_writing_from_the_page_carries_the_token(
 ) -> None:
     visitor = Visitor.at(browser, str(live_server))
     visitor.sign_in(official.user.email)
+    Client().get("/api/v1/schema/")
     visitor.open("/api/v1/docs/")
     visitor.page.wait_for_selector(".opblock-tag")
     status = visitor.page.evaluate(

@@ -461,3 +461,14 @@ def test_choice_is_drawn_as_django_draws_it() -> None:
             for renderer in (FormRenderer(), DjangoTemplates())
         )
         SimpleTestCase().assertHTMLEqual(ours, djangos)
+
+
+def test_pages_of_a_search_through_the_api_follow_each_other(db: None, client: Client) -> None:
+    for name in ("Port Ames", "Ames Port", "Bonn Port"):
+        CommunityFactory(name=name, published=True)
+    address, found = "/api/v1/communities/?search=port&page_size=1", []
+    while address:
+        body = client.get(address).json()
+        found += [row["name"] for row in body["results"]]
+        address = body["next"]
+    assert found == ["Port Ames", "Ames Port", "Bonn Port"]

@@ -17,6 +17,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.translation import get_language, override
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.settings import patched_settings
 from drf_spectacular.utils import OpenApiParameter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.renderers import BaseRenderer
@@ -184,16 +185,24 @@ DRAFT_DOCUMENT_SCHEMA: dict[str, Any] = {
 _making = threading.Lock()
 
 
-def schema_bytes(language: str, renderer: type[BaseRenderer]) -> tuple[bytes, str]:
+# Of OpenAPI; the first is what is sent. The page of the API asks for the second: its viewer takes
+# ten times as long to draw the first.
+VERSIONS = ("3.1.0", "3.0.3")
+
+
+def schema_bytes(
+    language: str, renderer: type[BaseRenderer], version: str = VERSIONS[0]
+) -> tuple[bytes, str]:
     """The document as it is sent, and its entity tag; the same for everybody. A process makes it
-    once in each language and format, one thread at a time: the generator keeps state in the views.
+    once in each language, format and version of OpenAPI, one thread at a time: the generator keeps
+    state in the views.
     """
-    with _making:
-        return _made(language, renderer)  # type: ignore[arg-type]  # a class can be hashed
+    with _making, patched_settings({"OAS_VERSION": version}):
+        return _made(language, renderer, version)  # type: ignore[arg-type]  # a class can be hashed
 
 
 @functools.cache
-def _made(language: str, renderer: type[BaseRenderer]) -> tuple[bytes, str]:
+def _made(language: str, renderer: type[BaseRenderer], version: str) -> tuple[bytes, str]:
     with override(language):
         content = renderer().render(SchemaGenerator().get_schema(public=True), None, {})
     content = content.encode() if isinstance(content, str) else bytes(content)
@@ -210,7 +219,9 @@ class SchemaView(SpectacularAPIView):
         """The document; 304 when ``If-None-Match`` names the one that there is."""
         asked = str(request.GET.get("lang", ""))
         language = asked if asked in dict(settings.LANGUAGES) else get_language() or "en"
-        content, tag = schema_bytes(language, type(request.accepted_renderer))
+        asked = str(request.GET.get("openapi", ""))
+        version = asked if asked in VERSIONS else VERSIONS[0]
+        content, tag = schema_bytes(language, type(request.accepted_renderer), version)
         kept = get_conditional_response(request._request, etag=tag)
         response = kept or HttpResponse(content, content_type=request.accepted_media_type)
         if kept is None:
@@ -230,6 +241,10 @@ class DocsView(SpectacularSwaggerSplitView):
     http_method_names = ["get", "head"]
     url_name = "api:schema"
     template_name = "public/api.html"
+
+    def _get_schema_url(self, request: Request) -> str:
+        shown = super()._get_schema_url(request)
+        return f"{shown}{'&' if '?' in shown else '?'}openapi={VERSIONS[1]}"
 
 
 @open_to(GET=Level.PUBLIC)

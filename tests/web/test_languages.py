@@ -276,3 +276,20 @@ def test_page_of_the_account_is_in_the_language_of_an_address(sign_in: SignIn) -
     client = sign_in(UserFactory(language="fr"))
     assert 'lang="ja"' in shown(client, "/ja/communities/")
     assert 'lang="fr"' in shown(client, "/communities/")
+
+
+def test_no_words_of_one_language_stand_in_the_catalogue_of_another() -> None:
+    """A catalogue can be complete and still hold another language's words, for example after a
+    merge. Short ones may be alike.
+    """
+    seen: dict[tuple[object, str], str] = {}
+    alike = [
+        (seen.get((message.id, form)), language, form)
+        for language in catalogues.languages()
+        for message in catalogues.read(language)
+        for form in ([message.string] if isinstance(message.string, str) else [])
+        if len(form) > 32
+        and form != message.id
+        and seen.setdefault((message.id, form), language) != language
+    ]
+    assert alike == []

@@ -47,6 +47,7 @@ from tests.web.test_suggestion_pages import REASONS
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGE_BYTES = 100_000
 # One page for each way of asking.
+HELP = ("/guide/", "/guide/organisations/", "/privacy/", "/contact/", "/organisation/")
 TOPICS = ("sectors", "needs_offers", "facts", "ties", "sought", "story", "partnerships")
 
 
@@ -94,6 +95,7 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
         "account_logout": "",
         "web:staff": "",
         "web:staff_vetting": "",
+        "web:staff_tickets": "",
         "web:staff_suggestions": "",
         "web:staff_suggestion": f"{suggestion.pk}",
         "web:staff_introductions": "",
@@ -171,7 +173,7 @@ def test_pages_of_visitors(
     ]
     check_pages(
         Visitor.at(browser, live_server.url, width=320),
-        [*public, "/account/login/", "/account/signup/", "/account/password/reset/"],
+        [*public, "/account/login/", "/account/signup/", "/account/password/reset/", *HELP],
     )
 
 

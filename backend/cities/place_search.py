@@ -253,9 +253,10 @@ def search(text: str, *, country: str = "", limit: int = 20) -> list[Hit]:
     ranked.sort(key=lambda pair: pair[0], reverse=True)
     found = [hit for _score, hit in ranked]
     if not found or found[0].why != "name" or found[0].place is None:
-        inside = _inside(asked, set(places), limit)
-        behind = sum(score[0] == 4 for score, _hit in ranked)
-        found[behind:behind] = inside
+        exact = [hit for score, hit in ranked if score[0] == 4]
+        inside = _inside(asked, {hit.place.pk for hit in exact if hit.place}, limit)
+        there = {hit.place for hit in inside}
+        found = exact + inside + [hit for hit in found[len(exact) :] if hit.place not in there]
     return found[:limit]
 
 

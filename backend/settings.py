@@ -209,11 +209,13 @@ DAILY_QUOTAS: dict[str, int] = {
     "join_requested": 10,
     "invitation_sent": 50,
     "letter_attached": 15,
+    "picture_changed": 15,
     "agreement_document_added": 15,
 }
 DAILY_QUOTAS_OF_COMMUNITY: dict[str, int] = {
     "invitation_sent": 100,
     "letter_attached": 20,
+    "picture_changed": 20,
     "agreement_document_added": 20,
 }
 # Messages from one address of mail, and in one thread, within a day. Whoever sends a form sooner

@@ -54,6 +54,7 @@ class Resource(StrEnum):
     PUBLIC = "public"  # published profiles, the directory
     DRAFT = "draft"
     LETTER = "letter"
+    PICTURE = "picture"  # on the public page: of communities whose people staff have confirmed
     CONTACTS_BEFORE_CONSENT = "contacts_before_consent"
     CONTACTS_AFTER_CONSENT = "contacts_after_consent"
     SUGGESTION = "suggestion"
@@ -101,6 +102,7 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
         Actor.CURATOR: "RU",
         Actor.ADMIN: "R",
     },
+    Resource.PICTURE: {Actor.OFFICIAL: "UD", Actor.CURATOR: "D"},
     Resource.LETTER: {Actor.UNVETTED: "CR", Actor.OFFICIAL: "CR", Actor.CURATOR: "R"},
     # X: an administrator breaks the glass, with a reason that stays in the trail.
     Resource.CONTACTS_BEFORE_CONSENT: {

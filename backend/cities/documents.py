@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import unicodedata
 import zipfile
 from dataclasses import dataclass
@@ -92,6 +93,39 @@ def check_letter(content: bytes, name: str, *, person: int) -> SafeLetter:
     )
 
 
+PICTURE_SIDE = 960  # pixels
+PICTURE_BYTES = 60 * 1024  # a page with its picture stays below 100 KB
+
+
+def check_picture(content: bytes, *, person: int) -> tuple[bytes, int, int]:
+    """The picture of a community's page as it may be shown, a small JPEG that we have drawn, with
+    its width and height in pixels. Not to be called in a transaction: it may wait for seconds.
+
+    Raises:
+        InvalidFields: ``picture``. TooManyRequests, Unavailable: too many files are being read.
+    """
+    kind = next((row[0] for start, row in _IMAGES.items() if content.startswith(start)), None)
+    if kind is None:
+        raise InvalidFields(
+            {"picture": [_("This is not a JPEG or PNG picture. Save it as one and send it again.")]}
+        )
+    limits = {"longest": PICTURE_SIDE, "most_bytes": PICTURE_BYTES}
+    try:
+        drawn = READING.run(
+            f"{_READERS}:shrink_picture", content, person=person, kind=kind, **limits
+        )
+        width, height = struct.unpack(">HH", drawn[:4])
+        return drawn[4:], width, height
+    except Refused as refused:
+        words = _picture_words(str(refused))
+        if str(refused) == "small":
+            words = _("This picture is too small. It needs at least 100 pixels each way.")
+        raise InvalidFields({"picture": [words]}) from None
+    except Failed:
+        words = _("This picture takes too much time or memory to read. Make it smaller.")
+        raise InvalidFields({"picture": [words]}) from None
+
+
 def safe_name(name: str, suffix: str) -> str:
     """The last part of a file's name without what cannot be seen, with the suffix of what the file
     is. ("..\\a/b\\x00.exe" → "b.pdf")
@@ -117,10 +151,10 @@ def _picture_words(code: str) -> str:
     if code == "pixels":
         return _(
             "This picture has more than 40 million pixels. Make it smaller, or "
-            "send the letter as a PDF."
+            "send a letter as a PDF."
         )
     if code == "moves":
-        return _("This picture moves. Send a still one, or the letter as a PDF.")
+        return _("This picture moves. Send a still one, or a letter as a PDF.")
     return _(
         "This picture cannot be read to its end. Open it on your computer, save it "
         "again and send that."

@@ -12,6 +12,7 @@ import datetime as dt
 import io
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ import pikepdf
 
 from backend.common.heavy_worker import Refused
 
+SMALLEST_PICTURE = 100  # pixels of the shorter side
 PIXEL_LIMIT = 40_000_000  # an A4 page scanned at 600 dpi has 35 million
 _PACKED_LIMIT = 50 * 1024 * 1024  # bytes of one packed stream of a PDF
 _BOOK_LIMIT = 30 * 1024 * 1024  # bytes of an Excel file, unpacked
@@ -218,16 +220,8 @@ def redraw_picture(content: bytes, *, kind: str) -> bytes:
     Raises:
         Refused: ``pixels``, ``moves``, ``broken``.
     """
-    from PIL import Image, ImageOps
-
     try:
-        with Image.open(io.BytesIO(content), formats=[kind]) as picture:
-            if picture.width * picture.height > PIXEL_LIMIT:
-                raise Refused("pixels")
-            if kind == "PNG" and getattr(picture, "n_frames", 1) > 1:
-                raise Refused("moves")
-            picture.load()
-            upright = ImageOps.exif_transpose(picture)
+        upright = _upright(content, kind)
         is_kept = kind == "PNG" and upright.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
         plain = upright if is_kept else upright.convert("RGB")
         plain.info = {key: value for key, value in plain.info.items() if key == "transparency"}
@@ -238,6 +232,49 @@ def redraw_picture(content: bytes, *, kind: str) -> bytes:
     except Exception:  # Pillow raises whatever its readers do
         raise Refused("broken") from None
     return written.getvalue()
+
+
+def shrink_picture(content: bytes, *, kind: str, longest: int, most_bytes: int) -> bytes:
+    """The picture alone as a JPEG for a page: at most ``longest`` pixels wide and high, on white
+    where it is transparent, in at most ``most_bytes``; before it its width and height, two bytes
+    each.
+
+    Raises:
+        Refused: ``pixels``, ``moves``, ``small``, ``broken``.
+    """
+    from PIL import Image
+
+    try:
+        picture = _upright(content, kind)
+        if min(picture.size) < SMALLEST_PICTURE:
+            raise Refused("small")
+        picture.thumbnail((longest, longest))
+        seen = picture.convert("RGBA")
+        plain = Image.new("RGB", seen.size, "white")
+        plain.paste(seen, mask=seen)
+        for quality in range(85, 9, -15):
+            written = io.BytesIO()
+            plain.save(written, "JPEG", quality=quality, optimize=True, progressive=True)
+            if written.tell() <= most_bytes:
+                return struct.pack(">HH", *plain.size) + written.getvalue()
+    except (Refused, MemoryError):
+        raise
+    except Exception:  # Pillow raises whatever its readers do
+        raise Refused("broken") from None
+    raise Refused("pixels")
+
+
+def _upright(content: bytes, kind: str) -> Any:
+    """The decoded picture, turned as its EXIF says. Raises Refused, and whatever Pillow does."""
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(content), formats=[kind]) as picture:
+        if picture.width * picture.height > PIXEL_LIMIT:
+            raise Refused("pixels")
+        if kind == "PNG" and getattr(picture, "n_frames", 1) > 1:
+            raise Refused("moves")
+        picture.load()
+        return ImageOps.exif_transpose(picture)
 
 
 # Workbooks.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backend.cities.facets import FACET_LABELS, Words
 
@@ -46,14 +47,14 @@ AUDIENCES: Mapping[Audience, Words] = {
 FORMS: Mapping[str, Words] = {
     "friendship": _("Friendship city"),
     "sister": _("Sister city"),
-    "fixed_term": _("Fixed-term pact"),
+    "fixed_term": _("Agreement for a fixed term"),
     "project": _("Single project"),
 }
 STRUCTURES: Mapping[str, Words] = {
     "nonprofit": _("501(c)(3) or similar nonprofit"),
     "municipal": _("Municipal office"),
     "institution": _("Local institution"),
-    "mixed": _("A mix of these"),
+    "mixed": _("Nonprofit and public together"),
 }
 REGISTRANT_ROLES: Mapping[str, Words] = {
     "employee": _("I work for the municipality"),
@@ -69,6 +70,19 @@ PARTNERSHIP_STATUS: Mapping[str, Words] = {
 }
 
 
+# The steps of an answer on a scale, in words
+STRENGTHS: Mapping[int, Words] = {
+    1: _("present"),
+    2: _("strong"),
+    3: pgettext_lazy("a sector", "known for it"),
+}
+THEME_STEPS: Mapping[int, Words] = {1: _("welcome"), 2: _("important"), 3: _("essential")}
+INCOME_GROUPS: Mapping[int, Words] = {
+    1: pgettext_lazy("income", "low"),
+    2: pgettext_lazy("income", "lower middle"),
+    3: pgettext_lazy("income", "upper middle"),
+    4: pgettext_lazy("income", "high"),
+}
 PORTS: Mapping[str, Words] = {
     "sea": _("Seaport"),
     "lake": _("Lake port"),
@@ -81,7 +95,9 @@ PORTS: Mapping[str, Words] = {
 class Field:
     """One question. ``vocabulary`` names a list of backend.cities.vocabularies; ``choices`` is a
     closed list of its own. ``maximum`` is the largest number, or how many codes may be named; the
-    codes of a ``ranked`` answer are in order, the most important first.
+    codes of a ``ranked`` answer are in order, the most important first. ``label`` speaks to the
+    owner who answers, ``label_for_others`` to who reads the answer; ``steps`` are the words for
+    each step of a scale.
     """
 
     name: str
@@ -95,10 +111,16 @@ class Field:
     max_length: int = 200
     needed: bool = False  # to submit; drafts may lack it
     audience: Audience = "public"
+    for_others: Words = ""  # the label for who reads it; empty: the same
+    steps: Mapping[int, Words] | None = None
 
     @property
     def audience_words(self) -> Words:
         return AUDIENCES[self.audience]
+
+    @property
+    def label_for_others(self) -> Words:
+        return self.for_others or self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +130,11 @@ class Group:
     label: Words
     lead: Words
     fields: tuple[Field, ...]
+    for_others: Words = ""
+
+    @property
+    def label_for_others(self) -> Words:
+        return self.for_others or self.label
 
     @property
     def is_needed(self) -> bool:
@@ -115,21 +142,31 @@ class Group:
         return any(field.needed for field in self.fields)
 
 
+def _commitment(name: str, label: Words) -> Field:
+    return Field(name, label, "choice", choices=YES_PARTLY_NO, audience="partners")
+
+
 GROUPS: tuple[Group, ...] = (
     Group(
         1,
         "identity",
         _("Your community"),
-        _("How you are called at home, and where people can read more."),
+        _("Its name in your language, and where people can read more."),
         (
-            Field("local_name", _("Name in your own language"), "text"),
+            Field(
+                "local_name",
+                _("Your community's name in your language"),
+                "text",
+                for_others=_("Name in its own language"),
+            ),
             Field("website", _("Official website"), "url"),
         ),
+        for_others=_("The community"),
     ),
     Group(
         2,
         "authority",
-        _("Who speaks for it"),
+        _("Who represents the community"),
         _("Staff read this to confirm that the community supports the profile."),
         (
             Field(
@@ -139,6 +176,7 @@ GROUPS: tuple[Group, ...] = (
                 choices=REGISTRANT_ROLES,
                 needed=True,
                 audience="staff",
+                for_others=_("Role of the registrant"),
             ),
             Field(
                 "registrant_office",
@@ -146,6 +184,7 @@ GROUPS: tuple[Group, ...] = (
                 "text",
                 needed=True,
                 audience="staff",
+                for_others=_("Office or title of the registrant"),
             ),
             Field(
                 "highest_official_name",
@@ -195,8 +234,17 @@ GROUPS: tuple[Group, ...] = (
         4,
         "sectors",
         _("Sectors"),
-        _("What your economy is based on. 1 present, 2 strong, 3 what we are known for."),
-        (Field("strengths", _("Sectors and their strength"), "weighted", vocabulary="sectors"),),
+        _("Your main industries. 1 present, 2 strong, 3 what you are known for."),
+        (
+            Field(
+                "strengths",
+                _("Sectors and their strength"),
+                "weighted",
+                vocabulary="sectors",
+                steps=STRENGTHS,
+                for_others=_("Main industries"),
+            ),
+        ),
     ),
     Group(
         5,
@@ -210,6 +258,8 @@ GROUPS: tuple[Group, ...] = (
                 "weighted",
                 vocabulary="themes",
                 needed=True,
+                steps=THEME_STEPS,
+                for_others=_("Themes"),
             ),
         ),
     ),
@@ -231,6 +281,7 @@ GROUPS: tuple[Group, ...] = (
                 vocabulary="topics",
                 maximum=MOST_TOPICS,
                 needed=True,
+                for_others=_("Needs"),
             ),
             Field(
                 "offers",
@@ -243,6 +294,7 @@ GROUPS: tuple[Group, ...] = (
                 vocabulary="topics",
                 maximum=MOST_TOPICS,
                 needed=True,
+                for_others=_("Offers"),
             ),
         ),
     ),
@@ -257,10 +309,12 @@ GROUPS: tuple[Group, ...] = (
             Field("median_age", _("Median age"), "number", minimum=10, maximum=70),
             Field(
                 "income_band",
-                _("Income compared with the world (1 low – 4 high)"),
+                _("Income group of the World Bank (1 low – 4 high)"),
                 "integer",
                 minimum=1,
                 maximum=4,
+                steps=INCOME_GROUPS,
+                for_others=_("Income group (World Bank)"),
             ),
             Field("universities", _("Universities"), "integer", minimum=0, maximum=200),
             Field("institutions", _("Institutions"), "codes", vocabulary="institutions"),
@@ -286,7 +340,7 @@ GROUPS: tuple[Group, ...] = (
     Group(
         9,
         "ties",
-        _("Ties you have"),
+        _("Existing ties"),
         _("People, history or trade that already connect you."),
         (Field("ties", _("Ties"), "ties"),),
     ),
@@ -300,7 +354,7 @@ GROUPS: tuple[Group, ...] = (
     Group(
         11,
         "sought",
-        _("Whom you look for"),
+        _("Partners you want"),
         _("Leave open what does not matter to you."),
         (
             Field("countries", _("Only these countries"), "countries"),
@@ -313,9 +367,11 @@ GROUPS: tuple[Group, ...] = (
                 "not_where_partnered",
                 _("No partner in a country where we already have one"),
                 "boolean",
+                for_others=_("No partner in a country where it already has one"),
             ),
             Field("not_with_us_sister", _("No partner that already has a U.S. sister"), "boolean"),
         ),
+        for_others=_("Partners wanted"),
     ),
     Group(
         12,
@@ -323,62 +379,34 @@ GROUPS: tuple[Group, ...] = (
         _("Readiness"),
         _("Committed people and budgets make partnerships live."),
         (
-            Field(
-                "council_support",
-                _("The council supports it"),
-                "choice",
-                choices=YES_PARTLY_NO,
-                audience="partners",
-            ),
-            Field(
-                "mayor_support",
-                _("The mayor supports it"),
-                "choice",
-                choices=YES_PARTLY_NO,
-                audience="partners",
-            ),
-            Field(
-                "supporters",
-                _("Supporters in the community"),
-                "choice",
-                choices=YES_PARTLY_NO,
-                audience="partners",
-            ),
-            Field(
-                "first_year_plan",
-                _("There is a plan for the first year"),
-                "choice",
-                choices=YES_PARTLY_NO,
-                audience="partners",
-            ),
-            Field(
-                "budget",
-                _("There is a budget for the first year"),
-                "choice",
-                choices=YES_PARTLY_NO,
-                audience="partners",
-            ),
-            Field(
-                "travel",
-                _("Delegations can travel"),
-                "choice",
-                choices=YES_PARTLY_NO,
-                audience="partners",
-            ),
+            _commitment("council_support", _("The council supports it")),
+            _commitment("mayor_support", _("The mayor supports it")),
+            _commitment("supporters", _("Supporters in the community")),
+            _commitment("first_year_plan", _("There is a plan for the first year")),
+            _commitment("budget", _("There is a budget for the first year")),
+            _commitment("travel", _("Delegations can travel")),
         ),
     ),
     Group(
         13,
         "partnerships",
-        _("Partnerships you have"),
-        _("Worldwide, with year and status."),
-        (Field("existing", _("Existing partnerships"), "partnerships", audience="confirmed"),),
+        _("Existing partnerships"),
+        _("Anywhere in the world, with year and status."),
+        (
+            Field(
+                "existing",
+                _("Your partnerships"),
+                "partnerships",
+                audience="confirmed",
+                for_others=_("Existing partnerships"),
+            ),
+        ),
     ),
     Group(
         14,
         "capacity",
         _("Capacity"),
-        _("So that nobody is overrun."),
+        _("How many partnerships you can take on."),
         (
             Field(
                 "new_partnerships",
@@ -403,6 +431,7 @@ GROUPS: tuple[Group, ...] = (
                 minimum=1,
                 maximum=180,
                 audience="partners",
+                for_others=_("Answers within (days)"),
             ),
         ),
     ),
@@ -422,13 +451,14 @@ GROUPS: tuple[Group, ...] = (
             ),
             Field("english", _("English version"), "long_text", max_length=4000),
         ),
+        for_others=_("In their own words"),
     ),
     Group(
         16,
         "importances",
-        _("What counts most"),
-        _("How much each kind of fit counts for you: 0 not at all – 3 most."),
-        (Field("facets", _("Importance of each kind of fit"), "weighted", choices=FACET_LABELS),),
+        _("What matters most"),
+        _("How much each topic matters to you when partners are compared: 0 not at all – 3 most."),
+        (Field("facets", _("Importance of each topic"), "weighted", choices=FACET_LABELS),),
     ),
 )
 

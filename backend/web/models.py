@@ -39,6 +39,7 @@ class TableVersion(models.Model):
     WATCHED: ClassVar[frozenset[str]] = frozenset(
         {
             "cities_community",
+            "cities_communitypicture",
             "cities_country",
             "cities_existingpartnership",
             "cities_listedpartnership",

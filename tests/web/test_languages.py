@@ -4,6 +4,7 @@ and written in each language.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from backend.accounts.models import User
 from backend.web.html import catalogues
 from backend.web.html.forms import read_number, written_number
 from backend.web.profiles.presentation import describe
-from tests.factories import CommunityFactory, UserFactory
+from backend.web.public import face
+from tests.factories import CommunityFactory, UserFactory, document
 from tests.web.conftest import SignIn
 from tests.web.html_forms import url
 
@@ -293,3 +295,48 @@ def test_no_words_of_one_language_stand_in_the_catalogue_of_another() -> None:
         and seen.setdefault((message.id, form), language) != language
     ]
     assert alike == []
+
+
+def test_sitemap_lists_public_pages_alone_in_each_language_with_the_others(client: Client) -> None:
+    shown, draft = CommunityFactory(published=True), CommunityFactory()
+    files = re.findall(r"<loc>(.*?)</loc>", client.get("/sitemap.xml").text)
+    assert len(files) == len(settings.LANGUAGES)
+    for (language, _name), file in zip(settings.LANGUAGES, files, strict=True):
+        xml = client.get(file.removeprefix(settings.PUBLIC_URL)).text
+        prefix = settings.PUBLIC_URL + ("" if language == "en" else f"/{language}")
+        assert f"<loc>{prefix}/communities/{shown.pk}/</loc>" in xml
+        assert f'hreflang="ar" href="{settings.PUBLIC_URL}/ar/communities/{shown.pk}/"' in xml
+        assert f"/communities/{draft.pk}/" not in xml
+        for address in re.findall(r"<loc>(.*?)</loc>", xml):
+            assert client.get(address.removeprefix(settings.PUBLIC_URL)).status_code == 200
+    assert client.get("/sitemap-en-2.xml").status_code == 404
+    assert client.get("/sitemap-xx-1.xml").status_code == 404
+    assert f"Sitemap: {settings.PUBLIC_URL}/sitemap.xml" in client.get("/robots.txt").text
+
+
+def test_long_sitemap_is_divided(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(face, "PAGES_A_FILE", 3)
+    shown = {f"/communities/{CommunityFactory(published=True).pk}/" for _ in range(4)}
+    listed: list[str] = []
+    for number in (1, 2, 3, 4):
+        xml = client.get(f"/sitemap-en-{number}.xml").text
+        listed += re.findall(r"<loc>[^<]*?//[^/]*(/.*?)</loc>", xml)
+    assert shown < set(listed)
+    assert len(listed) == len(set(listed)) == 10
+
+
+def test_card_of_a_page_tells_its_title_and_a_community_its_data(client: Client) -> None:
+    story = {"text": "</script> & <b>Meer</b>", "language": "de", "english": "A town by the sea."}
+    shown = CommunityFactory(
+        name="Lübeck", country_code="DE", published=True, published__document=document(story=story)
+    )
+    html = client.get(f"/communities/{shown.pk}/").text
+    assert '<meta property="og:title" content="Lübeck' in html
+    assert '<meta property="og:description" content="A town by the sea.">' in html
+    (data,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', html)
+    assert json.loads(data)["name"] == "Lübeck"
+    german = client.get(f"/de/communities/{shown.pk}/").text
+    assert "&lt;/script&gt; &amp; &lt;b&gt;Meer" in german.split("<title>")[1].split("</head>")[0]
+    assert json.loads(re.findall(r'ld\+json">(.*?)</script>', german)[0])["url"] == (
+        f"{settings.PUBLIC_URL}/de/communities/{shown.pk}/"
+    )

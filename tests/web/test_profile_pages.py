@@ -415,7 +415,7 @@ def test_preview_is_the_public_page_of_the_draft(owner: Editor) -> None:
     assert ">many<" not in one_line(html), "what cannot be published is not shown"
     assert "7.2" in html
     assert "without 1 answer that needs correcting" in html
-    assert "Alex Doe" not in html, "who speaks for it is for staff"
+    assert "Alex Doe" not in html.split('id="not-public"')[0], "who speaks for it is for staff"
     assert "Two lines," not in Client().get(owner.url("community")).text
 
 
@@ -438,7 +438,7 @@ def test_open_data_are_shown_beside_their_fields_and_confirmed_by_saving(
     community = register_community(by=stranger, place_id=place.pk)
     owner = Editor(community.roles.get(), client)
     html = owner.get("profile_group", "facts")
-    assert "GeoNames (CC BY 4.0), November 2026, says: 100,000. Not confirmed yet." in html
+    assert "GeoNames (CC BY 4.0), November 2026: 100,000. Please confirm." in html
     posted = owner.form("facts").values | {"median_age": "40"}
     owner.post("profile_autosave", "facts", **posted)
     states = {kept["state"] for kept in owner.draft["provenance"].values()}

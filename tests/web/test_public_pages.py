@@ -12,13 +12,17 @@ from django.conf import settings
 from django.forms.renderers import DjangoTemplates
 from django.test import Client, SimpleTestCase
 from django.urls import reverse
+from django.utils.html import escape
 
 from backend.cities.models import Community, Profile
+from backend.cities.profile_schema import AUDIENCES, GROUP_BY_CODE, GROUPS
 from backend.web.html.forms import FormRenderer
 from backend.web.suggestions.comparison import compared_groups
 from backend.web.templatetags.web import arc_between
 from tests.factories import (
+    FULL_DOCUMENT,
     CommunityFactory,
+    CommunityRoleFactory,
     CountryFactory,
     ExistingPartnershipFactory,
     ListedPartnershipFactory,
@@ -28,8 +32,10 @@ from tests.factories import (
     PlaceFactory,
     ProfileFactory,
     SignatoryFactory,
+    UserFactory,
     document,
 )
+from tests.web.conftest import SignIn
 from tests.web.html_forms import one_line, url
 
 SAMPLE = 'class="sample"'
@@ -57,7 +63,7 @@ def test_page_holds_no_inline_style_or_script_and_nothing_from_elsewhere(
     CommunityFactory(published=True)
     html = client.get(reverse(name if name.startswith("account") else f"web:{name}")).text
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=", html)
-    assert not re.search(r'<script(?![^>]*\s(?:src=|type="application/json"))', html), (
+    assert not re.search(r'<script(?![^>]*\s(?:src=|type="application/(?:ld\+)?json"))', html), (
         "no script; data for one is none"
     )
     html = re.sub(r'<link rel="(?:canonical|alternate)"[^>]*>', "", html)  # addresses of ours
@@ -167,32 +173,50 @@ def test_what_staff_alone_read_is_not_on_the_public_page(db: None, client: Clien
     assert "Alex Doe" not in page(client, "community", CommunityFactory(published=True).pk)
 
 
-def test_what_others_must_not_read_is_neither_on_page_nor_in_api(db: None, client: Client) -> None:
-    """Excluded countries and who speaks for the community are staff's; readiness and capacity are
-    for suggested partners.
+def answers_seen(answers: object) -> set[tuple[str, str]]:
+    """(Group, field) of each answer in a document of the API."""
+    assert isinstance(answers, dict)
+    return {(code, name) for code in GROUP_BY_CODE for name in answers.get(code, ())}
+
+
+def test_each_answer_is_seen_by_whom_its_question_names(
+    db: None, client: Client, sign_in: SignIn
+) -> None:
+    """What a stranger, an official of the same country, a suggested partner and staff see of one
+    profile, over every field of the schema.
     """
-    country = CountryFactory(code="RU", name="Russia")
-    answers = document(
-        sought={"excluded_countries": [country.code], "population_min": 50_000},
-        readiness={"mayor_support": "partly"},
-        capacity={"response_days": 44},
-    )
-    shown = CommunityFactory(published=True, published__document=answers)
-    html = page(client, "community", shown.pk)
-    for hidden in ("Not these countries", "Russia", "The mayor supports it", "We answer within"):
-        assert hidden not in html
-    assert "Population from" in html
-    profile = client.get(f"/api/v1/communities/{shown.pk}/").json()["profile"]
-    assert profile["sought"] == {"population_min": 50_000}
-    assert not {"authority", "readiness", "capacity"} & set(profile)
-    (group,) = [
-        group
-        for group in compared_groups([shown, shown])
-        if any(question.label == "The mayor supports it" for question in group.questions)
-    ]
-    assert group.questions[0].answers[0] is not None, "suggested partners see it"
-    labels = {q.label for g in compared_groups([shown]) for q in g.questions}
-    assert not {"Not these countries", "Your office or title"} & labels
+    for code in ("DE", "JP", "MX"):
+        CountryFactory(code=code)
+    shown = CommunityFactory(published=True, published__document=FULL_DOCUMENT)
+    Profile.objects.filter(community=shown).update(draft=FULL_DOCUMENT)
+    fields = {
+        (group.code, f.name): f
+        for group in GROUPS
+        for f in group.fields
+        if f.name in FULL_DOCUMENT.get(group.code, {})
+    }
+    assert {f.audience for f in fields.values()} == set(AUDIENCES)
+    public = {key for key, field in fields.items() if field.audience == "public"}
+    official = CommunityRoleFactory(community=CommunityFactory(published=True))
+    for reader in (client, sign_in(official.user)):
+        answered = reader.get(f"/api/v1/communities/{shown.pk}/").json()["profile"]
+        assert answers_seen(answered) == public, "nobody has confirmed the partnerships"
+        html = page(reader, "community", shown.pk)
+        labels = set(re.findall(r"<dt>(.*?)</dt>", html))
+        hidden = {escape(f.label_for_others) for key, f in fields.items() if key not in public}
+        assert labels and not labels & hidden
+        assert "Alex Doe" not in html
+
+    def compared(key: tuple[str, str]) -> bool:
+        return fields[key].audience in ("public", "partners") and key[0] != "importances"
+
+    questions = {q.label for g in compared_groups([shown]) for q in g.questions}
+    assert questions == {str(f.label_for_others) for key, f in fields.items() if compared(key)}
+    staff = sign_in(UserFactory(curator=True))
+    html = staff.get(url("staff_submission", shown.pk)).text
+    for field in fields.values():
+        assert f"<dt>{escape(field.label_for_others)}</dt>" in html
+        assert str(field.audience_words) in html
 
 
 def test_fact_from_open_data_names_its_source_and_a_corrected_one_does_not(
@@ -360,7 +384,7 @@ def test_directory_is_searched_as_people_write(
     assert ">Ames</a>," in html and ">Bonn</a>," in html
     found = client.get("/api/v1/partnerships/", {"search": typed}).json()["results"]
     assert len(found) == 1
-    assert "No partnership fits" in directory(client, search="Ames, Ohio")
+    assert "No matches. Remove a filter" in directory(client, search="Ames, Ohio")
 
 
 def test_directory_shows_both_words_on_one_side_first(client: Client, member: Community) -> None:
@@ -383,7 +407,7 @@ def test_facets_name_how_many_and_leave_out_what_leads_to_nothing(
     assert "1 partnership<" in narrowed
     assert 'value="DE" selected' in narrowed
     assert "Select a valid choice" in directory(client, country="XX")
-    assert "No partnership fits all of these" in directory(client, status="suspended")
+    assert "No matches. Remove a filter" in directory(client, status="suspended")
 
 
 def test_recognised_alone(client: Client, member: Community) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +27,8 @@ from moto.server import ThreadedMotoServer
 from pikepdf import Array, Dictionary, Name, String
 from PIL import Image
 
-from backend.cities.documents import check_letter, safe_name
-from backend.cities.models import CommunityRole, VettingLetter
+from backend.cities.documents import PICTURE_BYTES, check_letter, safe_name
+from backend.cities.models import CommunityPicture, CommunityRole, Profile, VettingLetter
 from backend.common.errors import InvalidFields
 from backend.common.files import DELETE_FILE
 from backend.environment import ConfigurationError, read_environment
@@ -35,8 +36,9 @@ from backend.outbox.models import Job
 from backend.privacy.erasure import erase_account
 from backend.web.operations.request_ids import RefusalFilter
 from tasks.inline import drain
-from tests.factories import UserFactory
+from tests.factories import CommunityFactory, CommunityRoleFactory, UserFactory
 from tests.letters import JAVASCRIPT, packed, packed_catalog, pdf, picture, real_pdf, zipped
+from tests.web.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
 WORDS = "application/octet-stream"
@@ -268,7 +270,8 @@ def test_preparation_says_in_one_line_that_a_bucket_is_not_there(
 
 def test_every_file_of_a_row_is_in_the_storage_of_the_settings() -> None:
     fields = [f for m in apps.get_models() for f in m._meta.fields if isinstance(f, FileField)]
-    assert {field.model.__name__ for field in fields} == {"VettingLetter", "SignedDocument"}
+    models = {"CommunityPicture", "VettingLetter", "SignedDocument"}
+    assert {field.model.__name__ for field in fields} == models
     assert all(field.storage is default_storage for field in fields)
 
 
@@ -431,3 +434,55 @@ def test_picture_is_encoded_again_without_its_metadata() -> None:
 )
 def test_name_loses_its_path_and_what_cannot_be_seen(sent: str, kept: str) -> None:
     assert safe_name(sent, ".pdf") == kept
+
+
+def test_picture_is_made_small_shown_to_all_and_removed_again(sign_in: SignIn) -> None:
+    community = CommunityFactory(published=True)
+    role = CommunityRoleFactory(community=community)
+    client, page = sign_in(role.user), f"/communities/{community.pk}/"
+    act = f"{page}profile/picture/"
+
+    def send(content: bytes, alternative: str = "The harbour") -> str:
+        file = SimpleUploadedFile("a.png", content)
+        sent = {"picture": file, "alternative": alternative}
+        return client.post(act, sent, follow=True).text
+
+    assert "what the picture shows" in send(picture("PNG", size=(3000, 2000)), alternative=" ")
+    assert "not a JPEG or PNG" in send(pdf())
+    assert "too small" in send(picture("PNG", size=(90, 200)))
+    assert "portrait" not in Client().get(page).text
+    assert "on your public page" in send(picture("PNG", size=(3000, 2000)))
+
+    html = Client().get(page).text
+    (address,) = set(re.findall(r'<img class="portrait"\s+src="([^"]+)"\s+alt="The harbour"', html))
+    assert f'property="og:image"\n          content="{settings.PUBLIC_URL}{address}"' in html
+    shown = Client().get(address)
+    with Image.open(io.BytesIO(shown.content)) as drawn:
+        assert (drawn.format, drawn.size) == ("JPEG", (960, 640))
+    assert len(shown.content) <= PICTURE_BYTES
+    assert "sandbox" in shown["Content-Security-Policy"]
+
+    Profile.objects.filter(community=community).update(status="withdrawn")
+    assert Client().get(address).status_code == 404
+    Profile.objects.filter(community=community).update(status="published")
+    client.post(act, {"act": "remove"})
+    assert Client().get(address).status_code == 404
+    assert "portrait" not in Client().get(page).text
+    drain()
+    assert not CommunityPicture.objects.exists()
+    assert not default_storage.listdir("pictures")[1]
+
+
+def test_nobody_but_a_confirmed_official_shows_a_picture(
+    newcomer: CommunityRole, sign_in: SignIn
+) -> None:
+    sent = {
+        "picture": SimpleUploadedFile("a.png", picture("PNG", size=(200, 200))),
+        "alternative": "The harbour",
+    }
+    address = f"/communities/{newcomer.community_id}/profile/picture/"
+    assert sign_in(newcomer.user).post(address, sent).status_code == 404
+    member = CommunityRoleFactory(role="committee_member")
+    address = f"/communities/{member.community_id}/profile/picture/"
+    assert sign_in(member.user).post(address, sent).status_code == 404
+    assert not CommunityPicture.objects.exists()

@@ -1,5 +1,6 @@
 from backend.cities.models.communities import (
     Community,
+    CommunityPicture,
     CommunityRole,
     Contact,
     ExistingPartnership,
@@ -18,6 +19,7 @@ from backend.cities.models.tickets import Ticket, TicketMessage
 
 __all__ = [
     "Community",
+    "CommunityPicture",
     "CommunityRole",
     "Contact",
     "Country",

@@ -141,6 +141,33 @@ class Community(models.Model):
         return self.country_id == HOME_COUNTRY
 
 
+class CommunityPicture(models.Model):
+    """A picture or coat of arms on a community's public page; at most one. The file was drawn anew
+    and made small by us (``backend.cities.documents.check_picture``).
+    """
+
+    community = models.OneToOneField(Community, on_delete=models.CASCADE, related_name="picture")
+    file = models.FileField(upload_to="pictures/", max_length=200)
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+    alternative = models.CharField(
+        max_length=200, help_text="What it shows, for readers who do not see it"
+    )
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="picture_has_alternative", condition=~Q(alternative="") & ~Q(file="")
+            )
+        ]
+
+    @property
+    def version(self) -> str:
+        """The random part of its file's name: a new picture has a new address."""
+        return str(self.file.name).rpartition("/")[2].partition(".")[0]
+
+
 class CommunityRole(models.Model):
     """What a person does for a community. Several people, several roles; ended, never deleted."""
 

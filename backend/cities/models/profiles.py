@@ -122,7 +122,7 @@ class VettingNote(models.Model):
         ELIGIBILITY_UNCLEAR = "eligibility_unclear", _("Eligibility unclear")
         SENIOR_OFFICIAL_QUESTIONABLE = (
             "senior_official_questionable",
-            _("Senior official questionable"),
+            _("Please confirm the senior official"),
         )
         LETTER_MISSING = "letter_missing", _("Letter missing")
         COMMUNITY_ALREADY_REGISTERED = (

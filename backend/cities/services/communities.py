@@ -7,14 +7,18 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
+from backend.cities.documents import LETTER_LIMIT, check_picture
 from backend.cities.drafts import prefilled_draft
 from backend.cities.models import (
     Community,
+    CommunityPicture,
     CommunityRole,
     Country,
     ExistingPartnership,
@@ -24,11 +28,13 @@ from backend.cities.models import (
 )
 from backend.cities.models.places import region_spellings
 from backend.cities.names import edit_distances, searched_name
+from backend.cities.permissions import require_in
 from backend.cities.profile_schema import document_value
 from backend.common.bounds import valid_ids
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields
-from backend.outbox.services import record, require_quota
+from backend.common.files import DELETE_FILE, stored
+from backend.outbox.services import add_jobs, record, require_quota
 from backend.outbox.topics import Topic
 
 
@@ -157,6 +163,62 @@ def register_member_city(*, by: User, place_id: int) -> Community:
     community = Community(place=place, kind=Community.Kind.CITY, **_known_of(place))
     _begin(community, by)
     return community
+
+
+MOST_ALTERNATIVE = 200  # letters
+
+
+def change_picture(
+    *, by: User, community_id: int, upload: UploadedFile, alternative: str
+) -> CommunityPicture:
+    """Shows a picture or coat of arms on the community's page, instead of the one before.
+
+    Raises:
+        NotVisible: not theirs, or staff have not confirmed them. InvalidFields: the picture is too
+            large or cannot be taken (``documents.check_picture``), or nobody says what it shows.
+        TooManyRequests, Unavailable: as for letters.
+    """
+    require_in(by, community_id, Verb.UPDATE, Resource.PICTURE)
+    words = " ".join(alternative.split())
+    if not words or len(words) > MOST_ALTERNATIVE:
+        raise InvalidFields(
+            {"alternative": [_("Say in at most 200 letters what the picture shows.")]}
+        )
+    if (upload.size or 0) > LETTER_LIMIT:
+        raise InvalidFields({"picture": [_("The picture is larger than 10 MB. Make it smaller.")]})
+    with transaction.atomic():
+        require_quota(Topic.PICTURE_CHANGED, by=by, community_id=community_id)
+    content, width, height = check_picture(upload.read(), person=by.pk)
+    kept = CommunityPicture(
+        community_id=community_id, width=width, height=height, alternative=words
+    )
+    with stored(kept.file, content, suffix=".jpg"), transaction.atomic():
+        require_quota(Topic.PICTURE_CHANGED, by=by, community_id=community_id)
+        # Again: they may have left while the file was read.
+        require_in(by, community_id, Verb.UPDATE, Resource.PICTURE)
+        Community.objects.select_for_update().get(pk=community_id)
+        _drop_picture(community_id)
+        kept.save()
+        record(Topic.PICTURE_CHANGED, subject=kept.community, by=by, community_id=community_id)
+    return kept
+
+
+@transaction.atomic
+def remove_picture(*, by: User, community_id: int) -> None:
+    """Takes the picture off the page; its file is deleted. Raises NotVisible."""
+    require_in(by, community_id, Verb.DELETE, Resource.PICTURE)
+    community = Community.objects.select_for_update().get(pk=community_id)
+    if _drop_picture(community_id):
+        record(Topic.PICTURE_REMOVED, subject=community, by=by, community_id=community_id)
+
+
+def _drop_picture(community_id: int) -> bool:
+    before = CommunityPicture.objects.filter(community_id=community_id).first()
+    if before is None:
+        return False
+    before.delete()
+    add_jobs([(DELETE_FILE, str(before.file.name), None)])
+    return True
 
 
 def _known_of(place: Place) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -38,7 +39,12 @@ from backend.cities.services import (
     submit_profile,
     withdraw_profile,
 )
-from backend.cities.services.communities import AlreadyRegistered, LooksRegistered
+from backend.cities.services.communities import (
+    AlreadyRegistered,
+    LooksRegistered,
+    change_picture,
+    remove_picture,
+)
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.errors import InvalidFields
 from backend.introductions.queries.introductions import OVER, introductions_of
@@ -46,7 +52,7 @@ from backend.web.access import Level, open_to
 from backend.web.html.base import Question, ask, current_reader, current_user
 from backend.web.profiles.forms import RegistrationForm, country_choices
 from backend.web.profiles.outlook import freshness_words, outlook_of
-from backend.web.profiles.presentation import describe
+from backend.web.profiles.presentation import answers_not_public, describe
 from backend.web.profiles.views import own_profile
 from backend.web.public.views import page_of
 
@@ -60,7 +66,7 @@ class PlaceSearch(forms.Form):
         max_length=100,
         help_text=gettext_lazy("In any spelling, with or without accents."),
     )
-    place_country = forms.ChoiceField(label=gettext_lazy("Country to prefer"), required=False)
+    place_country = forms.ChoiceField(label=gettext_lazy("Country (optional)"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -187,7 +193,7 @@ def _check_context(
         "community": profile.community,
         "outlook": outlook_of(profile),
         "progress": progress_of(profile),
-        "groups": describe(profile.draft, profile.community, reader="staff"),
+        "groups": describe(profile.draft, profile.community, reader="staff", by_owner=True),
         "problems": _labelled(errors, profile.community_id),
         "can_submit": profile.status in ("draft", "changes_requested", "withdrawn"),
         "can_publish": published_before
@@ -258,9 +264,11 @@ def preview(request: HttpRequest, community_id: int) -> HttpResponse:
     document, errors = valid_part(profile.draft, profile.community)
     shown = profile.community
     shown.current_memberships = list(shown.memberships.filter(ended_on__isnull=True))  # type: ignore[attr-defined]
-    return render(
-        request, "profiles/preview.html", page_of(shown, document) | {"hidden_errors": len(errors)}
-    )
+    context = page_of(shown, document) | {
+        "hidden_errors": len(errors),
+        "not_public": answers_not_public(document, shown),
+    }
+    return render(request, "profiles/preview.html", context)
 
 
 @open_to(Level.COMMUNITY)
@@ -283,7 +291,9 @@ def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
         "can_confirm": profile.status in (Profile.Status.PUBLISHED, Profile.Status.STALE),
         "next_step": words,
         "unpublished": version is not None and profile.draft != version.data,
-        "groups": describe(version.data, profile.community, reader="staff") if version else [],
+        "groups": describe(version.data, profile.community, reader="staff", by_owner=True)
+        if version
+        else [],
         "shows_sample": profile.community.is_sample,
     }
     return render(request, "profiles/confirm.html", context)
@@ -399,6 +409,28 @@ def _who_is_notified(reader: Reader, profile: Profile) -> list[str]:
             _("Introductions stay open until you close them, each on its own page."),
         ]
     return [_("Staff are notified.")] if profile.is_public else []
+
+
+@open_to(Level.COMMUNITY)
+@require_POST
+def picture(request: HttpRequest, community_id: int) -> HttpResponse:
+    """Puts a picture on the public page, or takes it off."""
+    user, sent = current_user(request), request.FILES.get("picture")
+    if request.POST.get("act") == "remove":
+        remove_picture(by=user, community_id=community_id)
+        messages.success(request, _("The picture is removed."))
+        return redirect("web:profile", community_id)
+    alternative = request.POST.get("alternative", "")
+    try:
+        if not isinstance(sent, UploadedFile):
+            words = _("Choose a picture first: JPEG or PNG, at most 10 MB.")
+            raise InvalidFields({"picture": [words]})
+        change_picture(by=user, community_id=community_id, upload=sent, alternative=alternative)
+    except InvalidFields as invalid:
+        messages.error(request, " ".join(line for each in invalid.errors.values() for line in each))
+    else:
+        messages.success(request, _("The picture is on your public page."))
+    return redirect("web:profile", community_id)
 
 
 def _pause_end(request: HttpRequest, act: str) -> dict[str, dt.date]:

@@ -15,12 +15,16 @@ from django.utils.translation import gettext as _
 
 from backend.cities.drafts import CONFIRMED, CORRECTED, PROVENANCE, SOURCES, Datum, open_data, same
 from backend.cities.models import Community, Country, ExistingPartnership
+from backend.cities.models.places import un_region_label
 from backend.cities.profile_schema import (
+    AUDIENCES,
     FORMS,
     GROUPS,
+    INCOME_GROUPS,
     PARTNERSHIP_STATUS,
     Audience,
     Field,
+    Words,
     document_value,
     may_read,
 )
@@ -41,6 +45,8 @@ def value_words(path: str, value: Any) -> str:
     """A source's value as the form shows such answers."""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if path == "facts.income_band":
+        return str(INCOME_GROUPS.get(value, value))
     if isinstance(value, list):
         return comma_list(
             label("languages", str(code)) if path == "languages.working" else code for code in value
@@ -108,7 +114,7 @@ def form_line(document: Mapping[str, Any], path: str, sources: Mapping[str, Datu
         return _("You corrected this. %(source)s, %(date)s, says: %(value)s.") % words
     if shown["state"] == CONFIRMED:
         return _("%(source)s, %(date)s, says: %(value)s. You confirmed it.") % words
-    return _("%(source)s, %(date)s, says: %(value)s. Not confirmed yet.") % words
+    return _("%(source)s, %(date)s: %(value)s. Please confirm.") % words
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +233,7 @@ class _Names:
 
     @cached_property
     def _countries(self) -> dict[str, str]:
-        return dict(Country.objects.values_list("code", "name"))
+        return {country.code: country.label for country in Country.objects.all()}
 
     @cached_property
     def _communities(self) -> dict[int, str]:
@@ -256,6 +262,19 @@ def _number(value: float) -> str:
     return str(number_format(rounded, 0 if rounded == int(rounded) else 1, force_grouping=True))
 
 
+def _whole(field: Field, value: int) -> str:
+    if field.steps:
+        return str(field.steps.get(value, value))
+    return str(value) if field.name == "year_founded" else _number(value)
+
+
+def _step(field: Field, value: int) -> str:
+    """A step of a scale in words: "strong (2 of 3)"; without words of its own "2 of 3"."""
+    of_three = _("%(weight)s of 3") % {"weight": value}
+    words = (field.steps or {}).get(value)
+    return _("%(words)s (%(step)s)") % {"words": words, "step": of_three} if words else of_three
+
+
 def _tie(tie: Mapping[str, Any], names: _Names) -> dict[str, Any]:
     return {
         "kind": label("tie_kinds", tie.get("kind", "")),
@@ -282,7 +301,7 @@ _SHOWN: Mapping[str, Callable[[Field, Any, _Names], tuple[str, Any]]] = {
     "long_text": lambda f, v, n: ("text", str(v)),
     "url": lambda f, v, n: ("link", str(v)),
     "email": lambda f, v, n: ("mail", str(v)),
-    "integer": lambda f, v, n: ("line", str(v) if f.name == "year_founded" else _number(v)),
+    "integer": lambda f, v, n: ("line", _whole(f, v)),
     "number": lambda f, v, n: ("line", _number(v)),
     "boolean": lambda f, v, n: ("line", _("Yes") if v else _("No")),
     "choice": lambda f, v, n: ("line", _code_label(f, v)),
@@ -290,16 +309,16 @@ _SHOWN: Mapping[str, Callable[[Field, Any, _Names], tuple[str, Any]]] = {
     "ranked": lambda f, v, n: ("ranked", [_code_label(f, code) for code in v]),
     "weighted": lambda f, v, n: (
         "weights",
-        [(_code_label(f, code), int(v[code])) for code in by_weight(v)],
+        [(_code_label(f, code), _step(f, int(v[code])), int(v[code])) for code in by_weight(v)],
     ),
     "countries": lambda f, v, n: ("list", [n.country(code) for code in v]),
-    "regions": lambda f, v, n: ("list", list(v)),
+    "regions": lambda f, v, n: ("list", [un_region_label(name) for name in v]),
     "ties": lambda f, v, n: ("ties", [_tie(row, n) for row in v]),
     "partnerships": lambda f, v, n: ("partnerships", [_partnership(row, n) for row in v]),
 }
 
 
-def _answer(field: Field, value: Any, names: _Names) -> DescribedAnswer:
+def _answer(label: Words, field: Field, value: Any, names: _Names) -> DescribedAnswer:
     """A draft may hold what is not valid yet: that is shown as it was typed."""
     try:
         kind, shown = _SHOWN[field.kind](field, value, names)
@@ -307,7 +326,7 @@ def _answer(field: Field, value: Any, names: _Names) -> DescribedAnswer:
         kind, shown = "line", str(value)
     if kind == "link" and not str(shown).startswith(("https://", "http://")):
         kind = "line"
-    return DescribedAnswer(str(field.label), kind, shown)
+    return DescribedAnswer(str(label), kind, shown)
 
 
 def _language_of(document: Mapping[str, Any], community: Community, group: str, name: str) -> str:
@@ -325,10 +344,15 @@ def _language_of(document: Mapping[str, Any], community: Community, group: str, 
 
 
 def describe(
-    document: Mapping[str, Any], community: Community, *, reader: Audience = "public"
+    document: Mapping[str, Any],
+    community: Community,
+    *,
+    reader: Audience = "public",
+    by_owner: bool = False,
 ) -> list[DescribedGroup]:
     """The answered questions that readers of that kind see, by group, in the form's order; answers
-    that open data know of say what these say. Staff and the owner also read who sees each answer.
+    that open data know of say what these say. Staff and the owner also read who sees each answer;
+    labels speak to the owner where the owner reads.
     """
     sources = open_data(community)
     names = _Names(document)
@@ -339,7 +363,8 @@ def describe(
             value = document_value(document, group.code, question.name)
             if value is None or value in ("", [], {}) or not may_read(reader, question):
                 continue
-            answer = _answer(question, value, names)
+            asked = question.label if by_owner else question.label_for_others
+            answer = _answer(asked, question, value, names)
             language = _language_of(document, community, group.code, question.name)
             if language:
                 answer = replace(answer, language=language)
@@ -348,8 +373,28 @@ def describe(
             source = source_line(document, f"{group.code}.{question.name}", value, sources)
             answers.append(replace(answer, source=source) if source else answer)
         if answers:
-            groups.append(DescribedGroup(group.code, str(group.label), answers))
+            title = group.label if by_owner else group.label_for_others
+            groups.append(DescribedGroup(group.code, str(title), answers))
     return groups
+
+
+def answers_not_public(
+    document: Mapping[str, Any], community: Community
+) -> list[tuple[str, list[DescribedGroup]]]:
+    """Who sees them, and the answers that not everybody sees, from what most see to what only
+    staff see; as the owner reads them.
+    """
+    described = describe(document, community, reader="staff", by_owner=True)
+    found = []
+    for words in (str(AUDIENCES[code]) for code in ("confirmed", "partners", "staff")):
+        groups = []
+        for group in described:
+            answers = [replace(one, audience="") for one in group.answers if one.audience == words]
+            if answers:
+                groups.append(replace(group, answers=answers))
+        if groups:
+            found.append((words, groups))
+    return found
 
 
 def claim_words(row: ExistingPartnership) -> str:

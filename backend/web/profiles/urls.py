@@ -24,6 +24,7 @@ page_urls: list[URLPattern] = [
     path(f"{_PROFILE}status/", lifecycle.change_status, name="profile_status"),
     path(f"{_PROFILE}withdraw/", lifecycle.end, {"act": "withdraw"}, name="profile_withdraw"),
     path(f"{_PROFILE}fulfil/", lifecycle.end, {"act": "fulfil"}, name="profile_fulfil"),
+    path(f"{_PROFILE}picture/", lifecycle.picture, name="profile_picture"),
     path(f"{_PROFILE}contacts/", views.own_contacts, name="profile_contacts"),
     path(f"{_PROFILE}<slug:group>/", views.group_page, name="profile_group"),
     path(f"{_PROFILE}<slug:group>/settle/", views.settle, name="profile_settle"),

@@ -60,7 +60,8 @@ def own_profile(reader: Reader, verb: Verb = Verb.READ) -> Profile:
 @open_to(Level.COMMUNITY)
 @require_safe
 def overview(request: HttpRequest, community_id: int) -> HttpResponse:
-    profile = own_profile(current_reader(request))
+    reader = current_reader(request)
+    profile = own_profile(reader)
     context = {
         "profile": profile,
         "community": profile.community,
@@ -69,6 +70,8 @@ def overview(request: HttpRequest, community_id: int) -> HttpResponse:
         "freshness": freshness_words(profile),
         "notes": profile.vetting_notes.select_related("by").order_by("-id")[:3],
         "letters": profile.letters.order_by("-id"),
+        "picture": getattr(profile.community, "picture", None),
+        "may_show_picture": reader.may(Verb.UPDATE, Resource.PICTURE),
         "shows_sample": profile.community.is_sample,
     }
     return render(request, "profiles/overview.html", context)
@@ -261,7 +264,8 @@ def autosave(request: HttpRequest, community_id: int, group: str) -> HttpRespons
 
 
 def _shown(profile: Profile, group: Group, name: str, value: Any) -> DescribedAnswer | None:
-    described = describe({group.code: {name: value}}, profile.community, reader="staff")
+    document = {group.code: {name: value}}
+    described = describe(document, profile.community, reader="staff", by_owner=True)
     return described[0].answers[0] if described and described[0].answers else None
 
 

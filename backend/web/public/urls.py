@@ -6,7 +6,7 @@ from django.urls import URLPattern, path
 
 from backend.web.access import COMMUNITY
 from backend.web.html import languages as html_languages
-from backend.web.public import api, views
+from backend.web.public import api, face, views
 
 page_urls: list[URLPattern] = [
     path("", views.home, name="home"),
@@ -20,6 +20,11 @@ page_urls: list[URLPattern] = [
     path("partnerships/", views.directory, name="directory"),
     path("partnerships/cities/", views.cities, name="directory_cities"),
     path("partnerships/export.csv", views.export, name="directory_export"),
+    path(f"{COMMUNITY}picture/<slug:version>.jpg", face.picture, name="picture"),
+    path("robots.txt", face.robots, name="robots"),
+    path("favicon.ico", face.small_icon, name="small_icon"),
+    path("sitemap.xml", face.sitemap, name="sitemap"),
+    path("sitemap-<slug:language>-<int:number>.xml", face.sitemap_pages, name="sitemap_pages"),
 ]
 api_urls: list[URLPattern] = [
     path("communities/", api.CommunitiesView.as_view(), name="communities"),

@@ -5,7 +5,6 @@ partnerships.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, cast
 
@@ -16,7 +15,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from backend.cities.attribution import data_sources
@@ -51,6 +49,7 @@ from backend.web.profiles.presentation import (
     published_data,
     story_of,
 )
+from backend.web.public.face import seen_from_afar
 from backend.web.public.forms import STATUS_WORDS, DirectoryFilters, SearchForm, SeekingFilters
 from backend.web.suggestions.prospects import askers
 from backend.web.templatetags.web import LIST_SOURCES, arc_between
@@ -131,7 +130,9 @@ def _public_community(community_id: int) -> Community:
     """
     found = (
         Community.objects.public()
-        .select_related("country", "place__country", "profile__current_version", "organisation")
+        .select_related(
+            "country", "place__country", "profile__current_version", "organisation", "picture"
+        )
         .prefetch_related(current_memberships())
     )
     community = found.filter(pk=community_id).first()
@@ -142,10 +143,6 @@ def _public_community(community_id: int) -> Community:
 
 # Shown at a place of their own on the page, above the other answers.
 _ABOVE = {"story", "identity", "importances", "organisation", "partnerships", "needs_offers"}
-
-
-# The form speaks to the owner, the page to a visitor.
-_FOR_VISITORS = {"ties": gettext_lazy("Existing ties"), "sought": gettext_lazy("Partners wanted")}
 
 
 def _organisation_name(shown: Community, data: Mapping[str, Any]) -> str:
@@ -164,6 +161,7 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
     membership = next(iter(shown.current_memberships), None)  # type: ignore[attr-defined]
     return {
         "community": shown,
+        "picture": getattr(shown, "picture", None),
         "named": shown,
         "local_name": local_name_of(shown, data),
         "story": story_of(data),
@@ -171,11 +169,7 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
         "seeks": groups.get("needs_offers"),
         "organisation": groups.get("organisation"),
         "organisation_name": _organisation_name(shown, data),
-        "groups": [
-            replace(group, label=str(_FOR_VISITORS.get(code, group.label)))
-            for code, group in groups.items()
-            if code not in _ABOVE
-        ],
+        "groups": [group for code, group in groups.items() if code not in _ABOVE],
         "website": (data.get("identity") or {}).get("website") or shown.website,
         "membership": membership,
         "standing": standing_of(shown, membership),
@@ -231,6 +225,7 @@ def community(request: HttpRequest, community_id: int) -> HttpResponse:
         "askers": askers(request.user, shown),
         "calls": open_calls(shown.pk),
     }
+    context |= seen_from_afar(shown, context)
     return render(request, "public/community.html", context)
 
 

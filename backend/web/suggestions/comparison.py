@@ -71,13 +71,13 @@ def compared_groups(communities: Sequence[Community]) -> list[ComparedGroup]:
         given = [profile.get(group.code, {}) for profile in described]
         asked = [
             label
-            for label in (str(field.label) for field in group.fields)
+            for label in (str(field.label_for_others) for field in group.fields)
             if any(label in answers for answers in given)
         ]
         if asked and group.code != "importances":
             groups.append(
                 ComparedGroup(
-                    str(group.label),
+                    str(group.label_for_others),
                     [
                         ComparedQuestion(label, [answers.get(label) for answers in given])
                         for label in asked

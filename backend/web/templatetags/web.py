@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
+from babel.numbers import format_percent
 from django import template
 from django.conf import settings
 from django.db.models import Q
+from django.template.loader_tags import BLOCK_CONTEXT_KEY
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from backend.accounts.models import User
 from backend.cities.models import Profile
@@ -24,8 +28,10 @@ from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.cities.services.tickets import tickets_waiting as count_waiting_tickets
 from backend.cities.vetting import first_approval_of, without_a_profile
 from backend.cities.vocabularies import label
+from backend.common.formatting import comma_list
 from backend.common.local_times import zone_of
 from backend.introductions.models import Agreement, AgreementType
+from backend.outbox.topics import topic_words
 from backend.suggestions.models import Decision, Vote
 from backend.web.html.languages import direction
 from backend.web.html.words import explained
@@ -41,6 +47,7 @@ LIST_SOURCES: Mapping[str, str] = {
 
 register = template.Library()
 
+_IN_SCRIPT = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
 _ICONS = {
     "note": '<path d="M12 8v5M12 16.2v.1M12 3.5l9 16.5H3z"/>',
 }
@@ -73,6 +80,21 @@ _TAG_TONES = {
     "look": "tag-wrong",
     "error": "tag-wrong",
 }
+
+
+@register.simple_tag(takes_context=True)
+def again(context: template.Context, name: str) -> str:
+    """The words of a block of the page that were shown before, such as its title, on one line."""
+    blocks = context.render_context.get(BLOCK_CONTEXT_KEY)
+    block = blocks.get_block(name) if blocks is not None else None
+    return unescape(" ".join(block.render(context).split())) if block is not None else ""
+
+
+@register.filter
+def json_ld(data: Any) -> SafeString:
+    """Data for machines, as a script that no browser runs; safe in HTML whatever people wrote."""
+    text = json.dumps(data, ensure_ascii=False).translate(_IN_SCRIPT)
+    return format_html('<script type="application/ld+json">{}</script>', mark_safe(text))  # noqa: S308
 
 
 @register.filter
@@ -117,8 +139,18 @@ def choice_words(code: str, choices: str) -> str:
 
 @register.filter
 def percent(value: float | None) -> str:
-    """0.724 → "72%"; nothing → "–"."""
-    return "–" if value is None else f"{round(value * 100)}%"
+    """0.724 → "72%", in German and French with a space before the sign; nothing → "–"."""
+    language = (get_language() or "en").split("-")[0]
+    return "–" if value is None else str(format_percent(round(value, 2), locale=language))
+
+
+register.filter(topic_words)
+
+
+@register.filter
+def listed(words: Iterable[object]) -> str:
+    """Words one after the other, with the comma of the reader's language."""
+    return comma_list(words)
 
 
 @register.filter

@@ -14,6 +14,7 @@ from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.member_sheets import SheetRow
 from backend.cities.models import Community, Country, MemberImport, Membership, PlaceName
+from backend.cities.models.places import country_called
 from backend.cities.names import fold, searched_name
 from backend.cities.permissions import require_staff
 from backend.common.dates import database_now, years_after
@@ -111,7 +112,7 @@ def member_import(user: User, import_id: int) -> MemberImport:
 # Values of PlannedRow.action.
 NEW, CHANGED, UNCHANGED, ERROR = "new", "changed", "unchanged", "error"
 ACTION_LABELS = {
-    ERROR: "Cannot be taken",
+    ERROR: "Rejected",
     NEW: "New member",
     CHANGED: "Changed",
     UNCHANGED: "Unchanged",
@@ -317,13 +318,16 @@ def _by_name(entry: PlannedRow, world: _Known, name: str) -> Community | _FreePl
     """The one community or place of the gazetteer that is called so, registered or not; which of
     several is meant is not guessed.
     """
-    country = world.countries.get(fold(entry.values.get("country", "")))
+    said = entry.values.get("country", "")
+    country = world.countries.get(fold(said)) or world.countries.get(
+        country_called(said).casefold()
+    )
     if not searched_name(name):
         entry.problems.append("community: give the name, or the number in community_id.")
         return None
     if country is None:
         entry.problems.append(
-            "country: give the country by its English name or its code of two letters, like DE."
+            "country: give the country by its name or its code, like Germany, DE or DEU."
         )
         return None
     key = country, searched_name(name)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from backend.cities.drafts import EMPTY, PROVENANCE, SOURCES
 from backend.cities.models import Community, Country
+from backend.cities.models.places import country_called
 from backend.cities.names import bare_name, community_key, searched_name
 from backend.cities.partner_places import NO_PLACE
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
@@ -172,8 +173,17 @@ def _country_codes() -> dict[str, Any]:
     return dict.fromkeys(Country.objects.values_list("code", flat=True))
 
 
+def _country(countries: Mapping[str, Any], value: Any) -> str:
+    """A country's code, also where it is given by a name (``country_called``)."""
+    called = value if value in countries else country_called(value)
+    return _code(countries, called if called in countries else value)
+
+
 def _countries(field: Field, value: Any) -> list[str]:
-    return _unique_codes(_country_codes(), value)
+    countries = _country_codes()
+    if isinstance(value, list):
+        value = [_country(countries, each) for each in value]
+    return _unique_codes(countries, value)
 
 
 def _regions(field: Field, value: Any) -> list[str]:
@@ -210,7 +220,7 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
                 )
             )
         if "country" in tie:
-            _code(countries, tie["country"])
+            tie["country"] = _country(countries, tie["country"])
         elif type(tie["community_id"]) is not int or tie["community_id"] not in listed:
             raise _Wrong(
                 _(
@@ -236,7 +246,7 @@ def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
         entry["name"] = _text(field, entry.get("name", ""))
         if not entry["name"]:
             raise _Wrong(_("Each partnership needs the partner's name."))
-        _code(countries, entry.get("country"))
+        entry["country"] = _country(countries, entry.get("country"))
         if "year" in entry:
             _number(Field("year", "", "integer", minimum=1900, maximum=2100), entry["year"])
         if "form" in entry:
@@ -318,7 +328,7 @@ def missing_answers(document: Mapping[str, Any]) -> dict[str, list[str]]:
     needed = [(group, field) for group in GROUPS for field in group.fields if field.needed]
     return {
         f"{group.code}.{field.name}": [
-            _("This answer is needed before the profile can be submitted.")
+            _("This answer is required before the profile can be submitted.")
         ]
         for group, field in needed
         if not isinstance(document.get(group.code), dict)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from backend.common.errors import WrongState
 
@@ -15,7 +16,12 @@ Transitions = Mapping[str, frozenset[str]]
 def check_transition(table: Transitions, old: str, new: str) -> None:
     """Raises WrongState unless ``table`` allows ``old → new``."""
     if new not in table[old]:
-        raise WrongState(f"From “{old}” this cannot become “{new}”.")
+        raise WrongState(
+            _(
+                "This is no longer possible: it was done before, or something has changed. Load "
+                "the page again to see how things stand."
+            )
+        )
 
 
 def change_state(
@@ -37,7 +43,9 @@ def change_state(
         .update(**{field: new}, **values)
     )
     if updated != 1:
-        raise WrongState("Somebody else changed this meanwhile; reload to see its present state.")
+        raise WrongState(
+            _("Somebody else changed this in the meantime. Load the page again to see how it is.")
+        )
     setattr(instance, field, new)
     for name, value in values.items():
         setattr(instance, name, value)

@@ -456,7 +456,7 @@ TABLES: Mapping[str, Table] = {
         _exposure_rows,
     ),
     "stuck": Table(
-        "What does not move",
+        "Stalled",
         ("pair", "kind", "id", "where", "owner", "idle_days", "overdue_days"),
         _stuck_rows,
     ),

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db import models
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+Words = str | Promise
 
 
 class Topic(models.TextChoices):
@@ -23,6 +29,8 @@ class Topic(models.TextChoices):
     LETTER_ATTACHED = "letter_attached"
     LETTER_READ = "letter_read"
     LETTERS_ERASED = "letters_erased"
+    PICTURE_CHANGED = "picture_changed"
+    PICTURE_REMOVED = "picture_removed"
     MEMBERSHIP_BEGUN = "membership_begun"
     MEMBERSHIP_CHANGED = "membership_changed"
     MEMBERSHIP_RENEWED = "membership_renewed"
@@ -116,3 +124,67 @@ def topic_choices() -> list[tuple[str, str]]:
     its check alone.
     """
     return Topic.choices
+
+
+# What people read of their own acts and of their community's; the others are for staff, in English.
+_WORDS: Mapping[str, Words] = {
+    Topic.USER_REGISTERED: _("Account opened"),
+    Topic.SECOND_FACTOR_CHANGED: _("Second factor changed"),
+    Topic.ADDRESS_CHANGED: _("E-mail address changed"),
+    Topic.TOKEN_CREATED: _("API token created"),
+    Topic.TOKEN_REVOKED: _("API token revoked"),
+    Topic.DATA_EXPORTED: _("Data downloaded"),
+    Topic.COMMUNITY_REGISTERED: _("Community registered"),
+    Topic.PROFILE_DRAFT_SAVED: _("Draft of the profile saved"),
+    Topic.PROFILE_SUBMITTED: _("Profile submitted"),
+    Topic.PROFILE_CHANGES_REQUESTED: _("Changes to the profile requested"),
+    Topic.PROFILE_APPROVED: _("Profile approved"),
+    Topic.PROFILE_PUBLISHED: _("Profile published"),
+    Topic.LETTER_ATTACHED: _("Letter sent"),
+    Topic.LETTER_READ: _("Letter read"),
+    Topic.LETTERS_ERASED: _("Letter deleted"),
+    Topic.PICTURE_CHANGED: _("Picture changed"),
+    Topic.PICTURE_REMOVED: _("Picture removed"),
+    Topic.EXISTING_PARTNERSHIPS_CLAIMED: _("Existing partnerships stated"),
+    Topic.EXISTING_PARTNERSHIP_ANSWERED: _("Existing partnership checked by staff"),
+    Topic.PROFILE_CONFIRMED: _("Profile confirmed as still true"),
+    Topic.PROFILE_STATUS_CHANGED: _("Profile status changed"),
+    Topic.COMMUNITY_ROLE_CHANGED: _("Role changed"),
+    Topic.INVITATION_SENT: _("Invitation sent"),
+    Topic.INVITATION_ACCEPTED: _("Invitation accepted"),
+    Topic.INVITATION_REVOKED: _("Invitation withdrawn"),
+    Topic.JOIN_REQUESTED: _("Asked to join"),
+    Topic.JOIN_ANSWERED: _("Request to join answered"),
+    Topic.JOIN_WITHDRAWN: _("Request to join withdrawn"),
+    Topic.TICKET_WRITTEN: _("Message to staff written"),
+    Topic.SUGGESTION_ANSWERED: _("Suggestion answered"),
+    Topic.SUGGESTION_ANSWER_UNDONE: _("Answer undone"),
+    Topic.VOTE_CAST: _("Vote cast"),
+    Topic.VOTE_REMOVED: _("Vote taken back"),
+    Topic.SHORTLIST_CHANGED: _("Shortlist changed"),
+    Topic.ANSWER_RULE_SET: _("Rule for answers changed"),
+    Topic.INTRODUCTION_OPENED: _("Introduction made"),
+    Topic.INTRODUCTION_MOVED: _("Introduction moved on"),
+    Topic.MEETING_PROPOSED: _("Meeting proposed"),
+    Topic.MEETING_ANSWERED: _("Meeting times answered"),
+    Topic.MEETING_FIXED: _("Meeting fixed"),
+    Topic.MEETING_CANCELLED: _("Meeting cancelled"),
+    Topic.CONSENT_GIVEN: _("Consent to show contacts given"),
+    Topic.CONSENT_WITHDRAWN: _("Consent to show contacts withdrawn"),
+    Topic.FOLLOW_UP_ANSWERED: _("Question after a meeting answered"),
+    Topic.AGREEMENT_VERSION_SAVED: _("Agreement text saved"),
+    Topic.AGREEMENT_STATUS_CHANGED: _("Agreement status changed"),
+    Topic.AGREEMENT_DOCUMENT_ADDED: _("Signed document sent"),
+    Topic.AGREEMENT_CONFIRMED: _("Signature confirmed"),
+    Topic.AGREEMENT_CONFIRMATION_WITHDRAWN: _("Confirmation of the signature taken back"),
+    Topic.PARTNERSHIP_BEGUN: _("Partnership begun"),
+    Topic.PARTNERSHIP_STATUS_CHANGED: _("Partnership status changed"),
+    Topic.PARTNERSHIP_ACTIVITY_LOGGED: _("Activity of the partnership entered"),
+    Topic.PARTNERSHIP_REPORT_SAVED: _("Report of the partnership saved"),
+    Topic.CONTACTS_READ: _("Contacts read"),
+}
+
+
+def topic_words(topic: str) -> str:
+    """A topic in the reader's language."""
+    return str(_WORDS.get(topic) or dict(Topic.choices).get(topic, topic))

@@ -16,11 +16,13 @@ from django.test import Client
 from django.utils import translation
 
 from backend.accounts.models import User
+from backend.cities.models.places import country_called
+from backend.cities.profile_validation import check_document
 from backend.web.html import catalogues
-from backend.web.html.forms import read_number, written_number
+from backend.web.html.forms import country_names, read_number, written_number
 from backend.web.profiles.presentation import describe
 from backend.web.public import face
-from tests.factories import CommunityFactory, UserFactory, document
+from tests.factories import CommunityFactory, CountryFactory, UserFactory, document
 from tests.web.conftest import SignIn
 from tests.web.html_forms import url
 
@@ -340,3 +342,38 @@ def test_card_of_a_page_tells_its_title_and_a_community_its_data(client: Client)
     assert json.loads(re.findall(r'ld\+json">(.*?)</script>', german)[0])["url"] == (
         f"{settings.PUBLIC_URL}/de/communities/{shown.pk}/"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("USA", "US"),
+        ("U.S.", "US"),
+        ("UK", "GB"),
+        ("Turkey", "TR"),
+        ("Türkiye", "TR"),
+        ("Republic of Korea", "KR"),
+        ("Czech Republic", "CZ"),
+        ("Côte d'Ivoire", "CI"),
+        ("cote d’ivoire", "CI"),
+        ("DEU", "DE"),
+        ("Allemagne", "DE"),
+        ("ドイツ", "DE"),
+        ("Georgia", "GE"),
+        ("Bavaria", ""),
+        ("", ""),
+    ],
+)
+def test_country_is_known_by_the_names_that_people_use(typed: str, code: str) -> None:
+    assert country_called(typed) == code
+
+
+def test_form_and_document_take_a_country_by_its_name() -> None:
+    for code, name in (("US", "United States"), ("DE", "Germany"), ("TR", "Türkiye")):
+        CountryFactory(code=code, name=name)
+    with translation.override("fr"):
+        assert list(country_names().labels.values()) == ["Allemagne", "États-Unis", "Turquie"]
+        assert country_names().code("Turkey") == "TR"
+    sought = {"countries": ["USA", "DEU"]}
+    read = check_document(document(sought=sought), complete=False)
+    assert read["sought"] == {"countries": ["US", "DE"]}

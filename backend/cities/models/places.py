@@ -8,7 +8,7 @@ import csv
 import gzip
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +20,16 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
-from backend.cities.names import PUNCTUATION, fold, fold_letters, one_mistake_away
+from backend.cities.names import (
+    LONGEST_NAME,
+    PUNCTUATION,
+    fold,
+    fold_letters,
+    one_mistake_away,
+    searched_name,
+)
 from backend.common.formatting import comma_list
 
 
@@ -186,6 +194,62 @@ def whereabouts(name: str) -> Whereabouts:
     the country and the state)
     """
     return _called().get(name, NOWHERE) or _called().get(_OF_REGION.sub("", name), NOWHERE)
+
+
+def country_called(name: object) -> str:
+    """The code of the one country that people call so, in any of many languages, by its codes of
+    two or three letters, or otherwise (USA, Holland, Côte d'Ivoire); empty for none.
+    """
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        return ""
+    codes = {code for code, region in whereabouts(searched_name(name)) if not region}
+    return codes.pop() if len(codes) == 1 else ""
+
+
+def in_order(choices: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(Code, name) by name, accents aside: Åland and Österreich among A and O."""
+    return sorted(choices, key=lambda choice: (fold(choice[1]), choice[0]))
+
+
+# CLDR has the regions of the table of countries by the codes of UN M49, but for two.
+_UN_REGIONS = {
+    "Africa": "002",
+    "Americas": "019",
+    "Asia": "142",
+    "Europe": "150",
+    "Oceania": "009",
+    "Australia and New Zealand": "053",
+    "Caribbean": "029",
+    "Central America": "013",
+    "Central Asia": "143",
+    "Eastern Africa": "014",
+    "Eastern Asia": "030",
+    "Eastern Europe": "151",
+    "Melanesia": "054",
+    "Micronesia": "057",
+    "Middle Africa": "017",
+    "North America": "021",
+    "Northern Africa": "015",
+    "Northern Europe": "154",
+    "Polynesia": "061",
+    "South America": "005",
+    "South-Eastern Asia": "035",
+    "Southern Africa": "018",
+    "Southern Asia": "034",
+    "Southern Europe": "039",
+    "Western Africa": "011",
+    "Western Asia": "145",
+    "Western Europe": "155",
+}
+_OTHER_REGIONS = {"Central Europe": _("Central Europe"), "Southeast Europe": _("Southeast Europe")}
+
+
+def un_region_label(name: str) -> str:
+    """A region of the world in the reader's language ("Northern Europe" → Nordeuropa)."""
+    language = (get_language() or "en").split("-")[0]
+    if language == "en" or name not in _UN_REGIONS:
+        return str(_OTHER_REGIONS.get(name, name))
+    return _territories(language).get(_UN_REGIONS[name], name)
 
 
 def whereabouts_like(name: str) -> Whereabouts:

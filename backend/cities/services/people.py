@@ -138,7 +138,12 @@ def change_role(*, by: User, community_id: int, role_id: int, role: str) -> Comm
             != 1
         ):
             raise WrongState(
-                str(_("Somebody else changed this meanwhile; reload to see its present state."))
+                str(
+                    _(
+                        "Somebody else changed this in the meantime. Load the page again to see "
+                        "how it is."
+                    )
+                )
             )
         found.role = role
         record(

@@ -154,7 +154,7 @@ def health_of(partnership: Any, today: dt.date) -> Health:
     if partnership.status in (_P.ENDED, _P.EMERITUS):
         return Health(
             "over",
-            _("At rest"),
+            _("Ended"),
             (
                 _("This partnership is %(state)s.")
                 % {"state": _in_a_sentence(partnership.get_status_display())},

@@ -284,7 +284,7 @@ def _require_complete(terms: Terms) -> None:
     if not terms["languages"]:
         missing["languages"] = [_("Choose at least one language of the text.")]
     if not terms["review_on"]:
-        missing["review_on"] = [_("Say when the two look at it together.")]
+        missing["review_on"] = [_("Enter the review date.")]
     if any(not entry["name"] or not entry["office"] for entry in terms["signatories"]):
         missing["signatories"] = [_("Each signatory needs a name and an office.")]
     if missing:

@@ -39,7 +39,7 @@ class SignUpForm(SignupForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = _("E-mail address")
-        self.fields["password1"].label = _("Password (may stay empty)")
+        self.fields["password1"].label = _("Password (optional)")
         self.fields["password1"].help_text = _(
             "At least 10 characters, not one of the common ones, and not like your name or "
             "address. Leave it empty to sign in "
@@ -65,7 +65,7 @@ class SignInForm(LoginForm):
         self.fields["login"].label = _("E-mail address")
         self.fields["password"].label = _("Password")
         self.fields["password"].help_text = ""
-        self.fields["remember"].label = _("Stay signed in on this computer, which only I use")
+        self.fields["remember"].label = _("Keep me signed in (private computer only)")
         for field in self.fields.values():
             field.widget.attrs.pop("placeholder", None)
 

@@ -216,7 +216,7 @@ def _act(service: Callable[..., Agreement], summary: str) -> type[ApiView]:
 
 
 OfferView = _act(offer_agreement, "Put the latest version before both sides")
-ReopenView = _act(reopen_agreement, "Take it back to write on")
+ReopenView = _act(reopen_agreement, "Reopen draft")
 GiveUpView = _act(give_up_agreement, "Give it up before it came into force")
 
 

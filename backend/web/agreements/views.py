@@ -340,7 +340,7 @@ _ASKED: dict[str, tuple[str, str, str]] = {
     "reopen": (
         "Take the agreement of {a} and {b} back to write on?",
         "Both sides are notified and cannot sign it any more. What they have confirmed falls.",
-        "Take it back to write on",
+        "Reopen draft",
     ),
     "give_up": (
         "Give up the agreement of {a} and {b}?",

@@ -36,7 +36,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _problem(
         request,
         404,
-        _("There is nothing here, or it is not open to you"),
+        _("Page not found"),
         _(
             "Check the address for a typing error. If somebody sent you the link, ask them whether "
             "the page belongs to their community alone."

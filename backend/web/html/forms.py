@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community, Country
+from backend.cities.models.places import country_called, in_order
 from backend.cities.names import fold
 from backend.cities.permissions import Reader
 from backend.cities.vocabularies import vocabulary
@@ -102,6 +103,9 @@ class DomainForm(forms.Form):
                 self.add_error(path if path in self.fields else None, line)
 
 
+COUNTRY_CODE = "[A-Z]{2}"
+
+
 class OpenChoiceField(forms.ChoiceField):
     """A choice of which the page offers those that lead to something; the API takes every value of
     the pattern, for example the code of a country where nobody is registered yet.
@@ -111,6 +115,14 @@ class OpenChoiceField(forms.ChoiceField):
         super().__init__(required=False, **options)
         self.pattern = pattern
         self.is_open = False
+
+    def to_python(self, value: Any) -> str:
+        """A country is also found by its name."""
+        given = super().to_python(value)
+        is_code = re.fullmatch(self.pattern, given) is not None
+        if self.pattern != COUNTRY_CODE or is_code:
+            return given
+        return country_called(given) or given
 
     def valid_value(self, value: Any) -> bool:
         if self.is_open:
@@ -218,13 +230,10 @@ class PairFilters(SearchFilters):
         return rows
 
 
-COUNTRY_CODE = "[A-Z]{2}"
-
-
 def countries_of_communities(anything: str = "") -> list[tuple[str, Any]]:
     """The countries of registered communities, as choices of a filter."""
-    found = Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
-    return [("", anything or _("Any")), *found]
+    found = Country.objects.filter(communities__isnull=False).distinct()
+    return [("", anything or _("Any")), *in_order((each.code, each.label) for each in found)]
 
 
 def terms(name: str) -> list[tuple[str, Any]]:
@@ -261,8 +270,17 @@ class Names:
         return self.labels.get(code, str(code))
 
 
+class CountryNames(Names):
+    """Countries in the reader's language; also by any other name that people use for them."""
+
+    def code(self, typed: str) -> str:
+        found = super().code(typed)
+        called = found if found in self.labels else country_called(typed)
+        return called if called in self.labels else typed
+
+
 def country_names() -> Names:
-    return Names(dict(Country.objects.values_list("code", "name")))
+    return CountryNames(dict(in_order((each.code, each.label) for each in Country.objects.all())))
 
 
 def community_number(typed: str) -> Any:

@@ -179,7 +179,7 @@ class ClaimForm(DomainForm):
         widget=forms.HiddenInput,
     )
     note = forms.CharField(
-        label="Why not (its owners read this)",
+        label="Reason (the city will see this)",
         required=False,
         max_length=longest(ExistingPartnership, "note"),
     )

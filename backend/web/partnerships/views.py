@@ -55,7 +55,7 @@ DECISION_LABELS = {
     "revitalise": _lazy("Bring it back to life"),
     "resume": _lazy("Lift the suspension"),
     "suspend": _lazy("Suspend the partnership"),
-    "emeritus": _lazy("Keep it in honour, without further activity"),
+    "emeritus": _lazy("Honorary, without further activity"),
     "end": _lazy("End the partnership"),
 }
 

@@ -27,9 +27,9 @@ class RoleForm(DomainForm):
 class AskForm(DomainForm):
     documented = {"line": "Who you are there"}
 
-    role = forms.ChoiceField(label=_("What you are there"), choices=CommunityRole.Role.choices)
+    role = forms.ChoiceField(label=_("Your role"), choices=CommunityRole.Role.choices)
     line = forms.CharField(
-        label=_("Who are you, in one line?"),
+        label=_("Tell them who you are"),
         required=False,
         max_length=LONGEST_LINE,
         help_text=_(

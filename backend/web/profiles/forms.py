@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from backend.cities.facets import Words
 from backend.cities.models import Community, Country, Place
+from backend.cities.models.places import in_order, un_region_label
 from backend.cities.partner_places import place_options
 from backend.cities.profile_schema import FIRST_NEEDS, FORMS, PARTNERSHIP_STATUS, Field, Group
 from backend.cities.profile_validation import allowed_codes
@@ -282,10 +283,9 @@ class AskedField:
 
 def _grouped(question: Field, chosen: Any) -> list[tuple[str, list[Option]]]:
     if question.kind == "regions":
-        regions = sorted(
-            set(Country.objects.exclude(subregion="").values_list("region", "subregion"))
-        )
-        entries = [(subregion, subregion, region) for region, subregion in regions]
+        regions = set(Country.objects.exclude(subregion="").values_list("region", "subregion"))
+        named = [(code, un_region_label(code), un_region_label(of)) for of, code in regions]
+        entries = sorted(named, key=lambda entry: entry[:0:-1])
     else:
         entries = [
             (
@@ -408,7 +408,7 @@ def ask(
         given = [names.name(code) for code in value] if isinstance(value, list) else []
         extra = {
             "rows": [{"value": name} for name in [*given, *([""] * (SPARE_ROWS + 1))]],
-            "names": sorted(names.labels.values()),
+            "names": [name for _code, name in in_order(names.labels.items())],
         }
     elif widget in ("ticks", "select"):
         extra = {"option_groups": _grouped(question, value)}
@@ -424,7 +424,7 @@ def ask(
         extra = {
             "rows": _tie_rows(value) if is_tie else _partnership_rows(value, places),
             "row_label": _("Tie") if is_tie else _("Partnership"),
-            "names": sorted(country_names().labels.values()),
+            "names": list(country_names().labels.values()),
         }
     if question.kind in ("integer", "number") and isinstance(value, int | float):
         value = written_number(value)
@@ -435,7 +435,7 @@ def ask(
 
 
 def country_choices(empty: Any) -> list[tuple[str, Any]]:
-    return [("", empty), *Country.objects.values_list("code", "name")]
+    return [("", empty), *country_names().labels.items()]
 
 
 class BreakGlassForm(DomainForm):

@@ -221,13 +221,6 @@ GROUPS: tuple[Group, ...] = (
             Field("office", _("Where the municipal contact sits"), "choice", vocabulary="offices"),
             Field("year_founded", _("Year founded"), "integer", minimum=1800, maximum=2100),
             Field("volunteers", _("Volunteers"), "integer", minimum=0, maximum=100_000),
-            Field(
-                "process",
-                _("How you decide about a new partner"),
-                "long_text",
-                max_length=1500,
-                help=_("Who decides, what you require, and how long it takes."),
-            ),
         ),
     ),
     Group(

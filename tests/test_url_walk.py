@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import get_converters
 
+from backend.cities.models import Community, CommunityPicture
 from backend.cities.services.invitations import invitation_path
 from backend.cities.services.tickets import answer_path, token_of
 from backend.introductions.services.activities import log_activity
@@ -157,10 +159,18 @@ def stage(module_db: None) -> Stage:
         "thread": token_of(ticket),
         "letter": answer_path(make.TicketFactory(addressee=world.a)).split("/")[3],
         "question": "find",
+        "picture": picture_of(world.a),
+        "language": "en",
         "call_id": make.CallFactory(community=world.a).pk,
         "token": invitation_path(make.InvitationFactory(community=world.a).pk).split("/")[2],
     }
     return world, things
+
+
+def picture_of(community: Community) -> str:
+    kept = CommunityPicture(community=community, width=1, height=1, alternative="The harbour")
+    kept.file.save("harbour.jpg", ContentFile(b"a picture"))
+    return kept.version
 
 
 def address_of(name: str, things: dict[str, Any]) -> str:

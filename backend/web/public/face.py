@@ -114,11 +114,11 @@ def small_icon(request: HttpRequest) -> HttpResponse:
 
 @open_to(Level.PUBLIC)
 @require_safe
-def picture(request: HttpRequest, community_id: int, version: str) -> HttpResponse:
+def picture_file(request: HttpRequest, community_id: int, picture: str) -> HttpResponse:
     """A community's picture, for as long as its page is public. Raises NotVisible."""
     kept = CommunityPicture.objects.filter(
         community__in=Community.objects.public().filter(pk=community_id),
-        file=f"pictures/{version}.jpg",
+        file=f"pictures/{picture}.jpg",
     ).first()
     if kept is None:
         raise NotVisible

@@ -348,6 +348,10 @@ def without_its_id(response: Any) -> bytes:
     return body.replace(response["X-Request-Id"].encode(), b"")
 
 
+# How many requests a person has left counts their own alone
+LIMITS_LEFT = ("RateLimit-Remaining", "RateLimit-Reset")
+
+
 def plain(response: Any) -> tuple[int, list[tuple[str, str]], bytes]:
     """Status, headers and body, without what differs between any two requests."""
     body = b"".join(response) if response.streaming else response.content
@@ -359,7 +363,7 @@ def plain(response: Any) -> tuple[int, list[tuple[str, str]], bytes]:
     headers = sorted(
         (k, v)
         for k, v in response.items()
-        if k not in ("X-Request-Id", "Content-Length", "Expires")
+        if k not in ("X-Request-Id", "Content-Length", "Expires", *LIMITS_LEFT)
     )
     return response.status_code, headers, body
 

@@ -485,6 +485,7 @@ def test_no_public_address_tells(scene: TwoSides) -> None:
     client = scene.world.client("visitor")
     values = dict.fromkeys(("public_id", "token", "form", "form_code", "what", "number"), 1)
     values |= {"community_id": scene.world.a.pk, "group": "story", "kind": "csv", "thread": "x"}
+    values |= {"picture": "none", "language": "en", "question": "find", "letter": "x"}
     names = [
         name
         for name in ROUTES

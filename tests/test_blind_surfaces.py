@@ -52,7 +52,7 @@ from backend.suggestions.services import (
 )
 from backend.suggestions.services.partners import answer_partnership
 from tasks.inline import drain
-from tests.actors import World, let_time_pass, make_world, without_its_id
+from tests.actors import LIMITS_LEFT, World, let_time_pass, make_world, without_its_id
 from tests.division import at_length
 from tests.factories import (
     CommunityFactory,
@@ -64,7 +64,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
-_OF_ONE_REQUEST = {"Content-Length", "X-Request-Id"}
+_OF_ONE_REQUEST = {"Content-Length", "X-Request-Id", *LIMITS_LEFT}
 NEVER = "Thu, 01 Jan 1970 00:00:00 GMT"
 # What A does: acts in their order; "|" lets the minute pass.
 LIVES: dict[str, list[str]] = {

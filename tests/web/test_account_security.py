@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
@@ -33,6 +34,7 @@ from tests.actors import (
     signed_document,
 )
 from tests.factories import PASSWORD, ApiTokenFactory, PlaceFactory
+from tests.letters import picture
 from tests.web.html_forms import url
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +96,9 @@ def test_session_of_staff_ends_after_hours_and_when_idle(
     assert opens(official, 24 * 60)
 
 
+ON_A_PAGE = "picture_changed"  # no address of the API changes a picture
+
+
 def acts_with_quota(world: World) -> dict[str, Callable[[int], Any]]:
     """Each act that has a quota, by its topic, as one person does it again and again."""
 
@@ -133,8 +138,12 @@ def acts_with_quota(world: World) -> dict[str, Callable[[int], Any]]:
 @pytest.mark.parametrize(
     ("whose", "topic"),
     [
-        *(("person", topic) for topic in settings.DAILY_QUOTAS),
-        *(("community", topic) for topic in settings.DAILY_QUOTAS_OF_COMMUNITY),
+        *(("person", topic) for topic in settings.DAILY_QUOTAS if topic != ON_A_PAGE),
+        *(
+            ("community", topic)
+            for topic in settings.DAILY_QUOTAS_OF_COMMUNITY
+            if topic != ON_A_PAGE
+        ),
     ],
 )
 def test_act_has_a_quota_of_a_day(world: World, settings: Any, whose: str, topic: str) -> None:
@@ -148,6 +157,17 @@ def test_act_has_a_quota_of_a_day(world: World, settings: Any, whose: str, topic
     assert problem["detail"].startswith(f"One {whose} may do this 2 times within a day. Try again")
     assert 86_000 < int(answers[2]["Retry-After"]) < 86_500
     assert Event.objects.filter(topic=topic).count() == 2
+
+
+@pytest.mark.parametrize("quotas", ["DAILY_QUOTAS", "DAILY_QUOTAS_OF_COMMUNITY"])
+def test_picture_has_a_quota_of_a_day(world: World, settings: Any, quotas: str) -> None:
+    setattr(settings, quotas, getattr(settings, quotas) | {ON_A_PAGE: 2})
+    client, path = world.client("official"), url("profile_picture", world.a.pk)
+    for _number in range(3):
+        sent = SimpleUploadedFile("arms.jpg", picture(size=(120, 120)), content_type="image/jpeg")
+        response = client.post(path, {"picture": sent, "alternative": "The coat of arms"})
+    assert response.status_code == 429
+    assert Event.objects.filter(topic=ON_A_PAGE).count() == 2
 
 
 def signed_in_long_ago(world: World, actor: str) -> Client:

@@ -89,7 +89,7 @@ def test_from_times_to_a_calendar_file(zoned_world: World) -> None:
     assert Meeting.objects.get().status == "fixed"
     assert send(official, meeting, form.values) == 302
     assert "Cancelled" in meeting_page(chair, meeting)
-    assert "act/" not in meeting_page(chair, meeting)
+    assert "/act/" not in meeting_page(chair, meeting)
     for asks in (official, chair):  # nothing is left to ask about
         answer = asks.get(f"{url('meeting_act', introduction.pk, meeting.pk)}?act=cancel")
         assert answer.status_code == 302

@@ -360,11 +360,8 @@ def plain(response: Any) -> tuple[int, list[tuple[str, str]], bytes]:
     body = re.sub(rb'"id":"[0-9a-f]{32}"', b"", body)
     body = re.sub(rb'name="(csrfmiddlewaretoken|opened)" value="[^"]*"|cursor=[\w%-]+', b"", body)
     body = re.sub(rb'"(?:(?!released_|expires_)\w+_)?at":"[^"]*"|datetime="[^"]*"', b"", body)
-    headers = sorted(
-        (k, v)
-        for k, v in response.items()
-        if k not in ("X-Request-Id", "Content-Length", "Expires", *LIMITS_LEFT)
-    )
+    varying = ("X-Request-Id", "Content-Length", "Expires", *LIMITS_LEFT)
+    headers = sorted((k, v) for k, v in response.items() if k not in varying)
     return response.status_code, headers, body
 
 
@@ -468,12 +465,9 @@ def pass_time(**time: int) -> None:
     Job.objects.update(available_at=F("available_at") - ago)
 
 
-# Acts of several people at the same moment, each on a database connection of its own.
-
-
 def outcomes_of(*acts: Callable[[], Any]) -> list[Any]:
-    """Runs the acts together; what each returned, or the ``DomainError`` that it was refused
-    with.
+    """Runs the acts together, each on a database connection of its own; what each returned, or the
+    ``DomainError`` that it was refused with.
     """
     start, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
     unforeseen: list[BaseException] = []

@@ -106,15 +106,18 @@ def runs(item: pytest.Item, *, system: bool) -> bool:
 
 
 def divide(
-    items: list[pytest.Item], *, system: bool, whole: bool
+    items: list[pytest.Item], *, system: bool, whole: bool, searches: bool = True
 ) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """The tests that run, and those that are left to the other command. `whole`: no path is named,
-    so that `items` are the whole suite.
+    so that `items` are the whole suite. Without `searches` what both commands run is left out.
     """
     if not whole and not system:
         return items, []
-    chosen = [item for item in items if runs(item, system=system)]
-    return chosen, [item for item in items if not runs(item, system=system)]
+
+    def is_chosen(item: pytest.Item) -> bool:
+        return runs(item, system=system) and (searches or not is_search(item))
+
+    return list(filter(is_chosen, items)), [item for item in items if not is_chosen(item)]
 
 
 def _separate(worker: str) -> None:
@@ -146,12 +149,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the system tests, which start the service, load all of its data or search at "
         "length, and no others",
     )
+    parser.addoption(
+        "--no-searches",
+        action="store_true",
+        help="with --system: without the long form of searches, the longest part of it",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before the tests are imported, which ask for the length of their searches."""
     global _is_long
-    _is_long = config.getoption("--system")
+    _is_long = config.getoption("--system") and not config.getoption("--no-searches")
 
 
 @pytest.hookimpl(trylast=True)
@@ -166,6 +174,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items,
         system=config.getoption("--system"),
         whole=config.args == config.getini("testpaths"),
+        searches=not config.getoption("--no-searches"),
     )
     config.hook.pytest_deselected(items=left_out)
     config.stash[_LEFT_OUT] = len(left_out)

@@ -483,15 +483,12 @@ def test_refusal_of_the_second_side_tells_only_ones_own_acts(scene: TwoSides) ->
 
 def test_no_public_address_tells(scene: TwoSides) -> None:
     client = scene.world.client("visitor")
-    values = dict.fromkeys(("public_id", "token", "form", "form_code", "what", "number"), 1)
-    values |= {"community_id": scene.world.a.pk, "group": "story", "kind": "csv", "thread": "x"}
-    values |= {"picture": "none", "language": "en", "question": "find", "letter": "x"}
-    names = [
-        name
-        for name in ROUTES
-        if level_of_reading(name) == "public"
-        and not name.startswith(("account_", "mfa_", "api:schema"))
-    ]
+    unknown = ("form", "form_code", "letter", "number", "picture", "public_id", "thread", "token")
+    values = dict.fromkeys((*unknown, "what"), 1) | {"language": "en", "question": "find"}
+    values |= {"community_id": scene.world.a.pk, "group": "story", "kind": "csv"}
+    others = ("account_", "mfa_", "api:schema")
+    public = [name for name in ROUTES if level_of_reading(name) == "public"]
+    names = [name for name in public if not name.startswith(others)]
 
     def look(_scene: TwoSides) -> dict[str, Any]:
         opened = (client.get(address_of(name, values), REMOTE_ADDR="9.9.9.9") for name in names)

@@ -25,7 +25,7 @@ from typing import Any, Generic, TypeVar
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
@@ -67,7 +67,10 @@ class KeptPage:
             return False
         if not self.versions:
             return True
-        return _are_current(self.versions, table_versions())
+        try:
+            return _are_current(self.versions, table_versions())
+        except DatabaseError:  # the view answers, in words
+            return False
 
 
 class PageCache:
@@ -120,12 +123,18 @@ def table_versions() -> dict[str, int]:
 
 
 class _TablesRead:
-    """Notes the tables that statements name. A statement that was met before is not read again."""
+    """Notes the tables that statements name, and the versions from before the first of them. What
+    needs no database asks it for nothing.
+    """
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.before: dict[str, int] | None = None
 
     def __call__(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        if self.before is None:
+            self.before = {}  # while they are read
+            self.before = table_versions()
         self.names |= _tables_of(sql if isinstance(sql, str) else sql.as_string())
         return execute(sql, params, many, context)
 
@@ -192,14 +201,14 @@ class PageCacheMiddleware:
         key = _key(request)
         page = PAGES.get(key)
         if page is None:
-            before, reading = table_versions(), _TablesRead()
+            reading = _TablesRead()
             token = _read.set(reading.names)
             try:
                 with connection.execute_wrapper(reading):
                     response = self.get_response(request)
             finally:
                 _read.reset(token)
-            page = _kept(request, response, reading.names, before)
+            page = _kept(request, response, reading.names, reading.before or {})
             if page is None:
                 return response
             PAGES.put(key, page)

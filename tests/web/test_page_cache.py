@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
@@ -86,6 +86,25 @@ def test_page_that_was_made_costs_one_small_statement(
     assert kept.content == made.content
     assert kept["Content-Type"] == made["Content-Type"]
     assert kept["Content-Security-Policy"]
+
+
+def test_probe_asks_nothing_of_the_database(client: Client) -> None:
+    assert statements(client, "/healthz") == []
+    assert statements(client, "/guide/") in ([], [TableVersion.SUMS])
+
+
+def test_kept_page_without_a_database_is_an_error_in_words(kobe: Community) -> None:
+    client = Client(raise_request_exception=False)
+    client.get("/communities/")
+
+    def absent(*_: object) -> None:
+        raise OperationalError("the server does not answer")
+
+    with connection.execute_wrapper(absent):
+        assert client.get("/healthz").status_code == 200
+        response = client.get("/communities/")
+    assert response.status_code == 503
+    assert "<h1>" in response.text
 
 
 def test_page_of_a_community_is_kept(client: Client, kobe: Community) -> None:

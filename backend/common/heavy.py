@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import structlog
@@ -73,8 +73,14 @@ class Lane:
         self._owner = 0
         self._done = 0
 
-    def run(self, act: str, payload: bytes, *, person: int, **options: object) -> bytes:
+    def run(
+        self, act: str, payload: bytes | Callable[[], bytes], *, person: int, **options: object
+    ) -> bytes:
         """The answer of a function ``module:name`` of ``(payload, **options)`` in the process.
+
+        Args:
+            payload: or what makes it, which is called once the act has a place, so that nobody
+                works for an act that is refused.
 
         Raises:
             TooManyRequests: the person has acts enough under way, or used the budget.
@@ -83,11 +89,12 @@ class Lane:
         """
         deadline = time.monotonic() + self.patience
         with self._place(person):
+            content = payload() if callable(payload) else payload
             if not self._turn.acquire(timeout=self.patience):
                 raise _busy()
             begun = time.monotonic()
             try:
-                return self._run(act, payload, options, deadline)
+                return self._run(act, content, options, deadline)
             finally:
                 self._turn.release()
                 self._spend(person, begun)

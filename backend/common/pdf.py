@@ -7,6 +7,8 @@ The limits are those of the lane (``common.heavy``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from django.utils.translation import gettext as _
 
@@ -16,7 +18,7 @@ from backend.common.heavy import DRAWING, Failed
 _log = structlog.get_logger(__name__)
 
 
-def render_pdf(html: str, *, person: int, one_page: bool = False) -> bytes:
+def render_pdf(html: Callable[[], str], *, person: int, one_page: bool = False) -> bytes:
     """The document as a PDF. Its styles and pictures are in the HTML; its fonts are those of the
     machine.
 
@@ -24,6 +26,7 @@ def render_pdf(html: str, *, person: int, one_page: bool = False) -> bytes:
     fits on one page.
 
     Args:
+        html: makes the document; called once there is a place for it. What it raises passes.
         person: the id of who asks, whose budget it is.
 
     Raises:
@@ -32,7 +35,10 @@ def render_pdf(html: str, *, person: int, one_page: bool = False) -> bytes:
     """
     try:
         return DRAWING.run(
-            "backend.common.pdf_worker:draw", html.encode(), person=person, one_page=one_page
+            "backend.common.pdf_worker:draw",
+            lambda: html().encode(),
+            person=person,
+            one_page=one_page,
         )
     except Failed as failed:
         _log.error("pdf_not_made", reason=str(failed))

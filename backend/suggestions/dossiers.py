@@ -63,12 +63,16 @@ def dossier_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
 
 def dossier_bytes(reader: Reader, suggestion_id: int) -> bytes:
     """The dossier as a PDF of one page. Raises NotVisible and what ``render_pdf`` raises."""
-    context = dossier_context(reader, suggestion_id)
-    html = render_to_string(
-        "suggestions/dossier_pdf.html", context | {"style": _style(), "world": _world()}
-    )
-    # White space between tags of a template would stand before commas.
-    return render_pdf(re.sub(r">\s+<", "><", html), person=reader.user.pk or 0, one_page=True)
+
+    def document() -> str:
+        context = dossier_context(reader, suggestion_id)
+        html = render_to_string(
+            "suggestions/dossier_pdf.html", context | {"style": _style(), "world": _world()}
+        )
+        # White space between tags of a template would stand before commas.
+        return re.sub(r">\s+<", "><", html)
+
+    return render_pdf(document, person=reader.user.pk or 0, one_page=True)
 
 
 def _own_file(name: str) -> str:

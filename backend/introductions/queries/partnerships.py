@@ -330,7 +330,7 @@ def certificate_for(reader: Reader, partnership_id: int) -> bytes:
     partnership, _reader = partnership_for(reader, partnership_id)
     if partnership.status in OVER:
         raise WrongState(_("This partnership is at rest; a certificate is made for a living one."))
-    return render_pdf(_certificate(partnership), person=reader.user.pk or 0)
+    return render_pdf(lambda: _certificate(partnership), person=reader.user.pk or 0)
 
 
 def _certificate(partnership: Partnership) -> str:

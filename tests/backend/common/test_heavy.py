@@ -112,6 +112,18 @@ def test_one_person_has_two_places(lane: Lane) -> None:
     assert act(lane, 1) == b"done"
 
 
+def test_nobody_works_for_an_act_that_is_refused(lane: Lane) -> None:
+    def made() -> bytes:
+        raise AssertionError("made for nothing")
+
+    threads = [in_background(lane, 1, 0.4) for _ in range(2)]
+    with pytest.raises(TooManyRequests):
+        lane.run(f"{HERE}:wait", made, person=1)
+    for thread in threads:
+        thread.join()
+    assert lane.run(f"{HERE}:wait", lambda: b"done", person=1, seconds=0) == b"done"
+
+
 def test_full_queue_refuses_at_once(lane: Lane) -> None:
     threads = [in_background(lane, person, 0.4) for person in (1, 2, 3)]
     begun = time.monotonic()

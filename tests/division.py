@@ -6,7 +6,9 @@ what changes oftenest in every way. ``manage.py test --system`` runs what walks:
 service, through its whole data, and through what the default command only touches. What the one
 leaves out the other runs; a path that is named runs whole with either.
 
-System tests are those of the running service and of its whole data. A search (examples that are
+System tests are those of the running service, of the servers and commands it starts, of its whole
+data, and of the laboratory, whose measures no page needs; and walks: each actor at each address,
+each answer on each surface. A search (examples that are
 drawn, one story told in many variants, one address asked by many actors) has a short form, which
 runs by default, and a long one, which runs with the system tests. There are two ways to say so:
 
@@ -14,7 +16,9 @@ runs by default, and a long one, which runs with the system tests. There are two
   those that ``always`` names; the others are system tests. Choose n so that each value of each
   column still comes (it has no factor in common with their numbers), or name those that must.
 - A test marked ``at_length`` runs in both commands, and takes what it tries from
-  ``at_length(short, long)``. So does each test of Hypothesis: conftest.py says how many examples.
+  ``at_length(short, long)``; one whose short form takes many seconds is marked ``system`` too, and
+  runs in the second alone (with ``--no-searches`` in its short form). Each test of Hypothesis runs
+  in both: conftest.py says with how many examples.
 
 A short form meets each rule, act and page as well; what the long one adds are further ways to them:
 more examples, more actors, an act after each other act.
@@ -38,7 +42,9 @@ import pytest
 # What is a system test: all of a folder or file, or whatever asks for the fixture.
 _SYSTEM_PATHS = (
     "tests/faults/",
-    "tests/runtime/test_up.py",
+    "tests/runtime/",
+    "tests/backend/lab/",
+    "tests/matching/test_link_prediction.py",
     "tests/backend/cities/test_sample_world.py",
     "tests/web/test_documents.py::test_generated_client",
 )

@@ -280,6 +280,7 @@ def after_lives(scene: TwoSides) -> dict[str, Seen]:
     return dict(after_each_life(scene, seen_after_all, "pending", *ANSWERS))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("what", FOLLOWING)
 def test_what_follows_is_alike(after_lives: dict[str, Seen], what: str) -> None:
     expected = after_lives["pending"][what]

@@ -407,6 +407,7 @@ def assert_same(
         assert surfaces.keys() == plain[moment].keys()
 
 
+@pytest.mark.system
 @pytest.mark.at_length
 @pytest.mark.parametrize("own", at_length(["pending", "declined"], list(OWN)))
 def test_no_surface_reveals_the_other_sides_answer(scene: Scene, own: str) -> None:
@@ -431,6 +432,7 @@ def test_no_surface_reveals_the_other_sides_answer(scene: Scene, own: str) -> No
         assert_same(seen, plain, life)
 
 
+@pytest.mark.system
 @pytest.mark.at_length
 def test_own_interest_reveals_nothing_of_a_decline(scene: Scene) -> None:
     """B is interested, so A's interest would be mutual, and told; every other life of A looks

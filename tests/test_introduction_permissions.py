@@ -29,7 +29,7 @@ from tests.actors import (
     make_world,
     page,
 )
-from tests.division import at_length
+from tests.division import at_length, one_in
 
 
 class Scene:
@@ -200,7 +200,7 @@ class TestBeforeTheIntroduction:
     STAGE = "to_introduce"
 
     @pytest.mark.at_length
-    @pytest.mark.parametrize("what", TABLE)
+    @pytest.mark.parametrize("what", one_in(3, TABLE))
     def test_staff_alone_know_of_it(self, scene: Scene, what: str) -> None:
         allowed = set() if what in NO_FORM else TABLE[what][1] & STAFF
         assert admitted_actors(scene, TABLE[what][0], also={409}, among=ASKING) == allowed
@@ -211,7 +211,7 @@ class TestClosed:
     STAGE = "closed"
 
     @pytest.mark.at_length
-    @pytest.mark.parametrize("what", TABLE)
+    @pytest.mark.parametrize("what", one_in(3, TABLE))
     def test_it_is_read_and_not_acted_in(self, scene: Scene, what: str) -> None:
         allowed = set() if what in NO_FORM else TABLE[what][1] & set(ASKING)
         assert admitted_actors(scene, TABLE[what][0], also={409}, among=ASKING) == allowed

@@ -350,6 +350,7 @@ def looks(client: Client, address: str) -> Any:
     return response
 
 
+@pytest.mark.system
 @pytest.mark.at_length
 @pytest.mark.parametrize("actor", ACTORS)
 def test_each_actor_reads_what_the_tables_allow(stage: Stage, actor: str) -> None:
@@ -397,6 +398,7 @@ def test_each_actor_is_refused_writing_where_the_table_says(stage: Stage, actor:
     assert wrong == []
 
 
+@pytest.mark.system
 @pytest.mark.at_length
 @pytest.mark.parametrize("actor", at_length(["curator"], ["visitor", "stranger", "other_official"]))
 def test_methods_that_no_table_names_are_refused(stage: Stage, actor: str) -> None:

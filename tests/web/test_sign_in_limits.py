@@ -30,6 +30,7 @@ def unlimited() -> None:
     cache.clear()
 
 
+@pytest.mark.system
 @pytest.mark.django_db
 def test_fifty_people_behind_one_address_sign_in() -> None:
     people = [UserFactory() for _number in range(50)]
@@ -41,6 +42,7 @@ def test_fifty_people_behind_one_address_sign_in() -> None:
         assert is_in(client)
 
 
+@pytest.mark.system
 @pytest.mark.django_db
 def test_fifty_people_behind_one_address_ask_for_codes_and_sign_up() -> None:
     for number in range(50):

@@ -365,9 +365,8 @@ def test_pages_take_as_many_queries(scene: TwoSides) -> None:
 
 
 def test_dossier_says_the_same(scene: TwoSides, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "backend.suggestions.dossiers.render_pdf", lambda html, **_: html().encode()
-    )
+    drawn = "backend.suggestions.dossiers.render_pdf"
+    monkeypatch.setattr(drawn, lambda html, **_: html().encode())
     one = f"communities/{scene.world.b.pk}/suggestions/{scene.suggestion.pk}"
 
     def look(scene: TwoSides) -> list[Any]:

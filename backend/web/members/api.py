@@ -1,8 +1,10 @@
-"""Staff: memberships, lists of members in and out, and partnerships to confirm."""
+"""The directory of members; for staff memberships, lists of them, partnerships to confirm."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -24,10 +26,19 @@ from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.queries import partnerships_to_confirm
 from backend.common.files import was_too_large
 from backend.common.formatting import csv_lines
+from backend.introductions.members import listed_members
 from backend.suggestions.services.partners import answer_partnership
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
-from backend.web.members.forms import ChangeForm, ClaimForm, EndForm, MemberFilters, RenewForm
+from backend.web.members.directory import Presenter
+from backend.web.members.forms import (
+    ChangeForm,
+    ClaimForm,
+    EndForm,
+    MemberDirectoryFilters,
+    MemberFilters,
+    RenewForm,
+)
 from backend.web.rest.base import (
     ApiList,
     ApiView,
@@ -38,6 +49,24 @@ from backend.web.rest.base import (
     read_filters,
     validated,
 )
+
+
+@open_to(GET=Level.PUBLIC)
+class MemberDirectoryView(ApiList):
+    """Members in good standing by country, state and name, each with all its partnerships."""
+
+    serializer_class = serializers.ListedMemberSerializer
+    filter_form = MemberDirectoryFilters
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        return listed_members()
+
+    @functools.cached_property
+    def presenter(self) -> Presenter:
+        return Presenter()
+
+    def present(self, row: Membership) -> dict[str, Any]:
+        return self.presenter(row)
 
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)

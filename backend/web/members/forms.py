@@ -1,23 +1,38 @@
-"""Memberships and claimed partnerships, as staff keep them."""
+"""The directory of members; memberships and claimed partnerships, as staff keep them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community, Country, ExistingPartnership, Membership, Place
 from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.models.places import in_order, region_label
 from backend.cities.names import fold
 from backend.cities.partner_places import NO_PLACE
 from backend.cities.permissions import Reader
+from backend.cities.profile_schema import FORMS
+from backend.cities.queries import is_named
 from backend.common.bounds import LARGEST_ID, longest
+from backend.introductions.members import about_theme, in_kind, listed_members, with_form
 from backend.suggestions.services.partners import described
-from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, Rows, SearchFilters
+from backend.web.html.forms import (
+    COUNTRY_CODE,
+    DomainForm,
+    OpenChoiceField,
+    Rows,
+    SearchFilters,
+    terms,
+)
 
-_ANY = ("", "Any")
+_ANY = ("", "Any")  # for staff
+_ANY_WORD = ("", _("Any"))
+_REGION = r"[^\x00-\x1f]{1,120}"
 
 
 class DayField(forms.DateField):
@@ -71,6 +86,105 @@ class MemberFilters(SearchFilters):
             named = Q(community__name__icontains=word)
             rows = rows.filter(named | Q(community__place__search_text__contains=word))
         return rows
+
+
+_FIRST_YEAR = 1950  # of the decade in which the network began
+
+
+class MemberDirectoryFilters(SearchFilters):
+    """Of the public directory of members."""
+
+    documented = {
+        "search": "Words of the community's names; forgives accents",
+        "kind": "U.S. members, or Global Members",
+        "country": "ISO 3166-1 alpha-2",
+        "state": "State, province or the like, as `admin1` names it or in its letters: OH",
+        "theme": "In the community's profile or among the areas of an agreement",
+        "form": "Of one of its partnerships, where that is known",
+        "decade": "First year of the decade in which the membership began: 2010",
+    }
+
+    kind = forms.ChoiceField(
+        required=False,
+        choices=[_ANY_WORD, ("us", _("U.S. members")), ("global", _("Global Members"))],
+        widget=forms.HiddenInput,
+    )
+    country = OpenChoiceField(label=_("Country"), pattern=COUNTRY_CODE)
+    state = OpenChoiceField(label=_("State or region"), pattern=_REGION)
+    theme = forms.ChoiceField(label=_("Theme"), required=False, choices=lambda: terms("themes"))
+    form = forms.ChoiceField(
+        label=_("Has a partnership of this form"),
+        required=False,
+        choices=[_ANY_WORD, *FORMS.items()],
+    )
+    decade = forms.IntegerField(
+        label=_("Member since"),
+        required=False,
+        min_value=_FIRST_YEAR,
+        max_value=2990,
+        widget=forms.Select,
+    )
+
+    def __init__(self, *args: Any, is_api: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, is_api=is_api, **kwargs)
+        if not is_api:
+            self._offer(str(self.data.get("kind", "")))
+
+    def _offer(self, kind: str) -> None:
+        """The choices that lead to a member of the kind. Two queries."""
+        rows = listed_members().filter(in_kind(kind)) if kind else listed_members()
+        regions: dict[str, set[str]] = defaultdict(set)
+        years: set[int] = set()
+        found = rows.order_by().values_list(
+            "community__country", "community__admin1", "started_on__year"
+        )
+        for country, region, year in found.distinct():
+            regions[country].add(region)
+            years.add(year // 10 * 10)
+        named = {each.pk: each.label for each in Country.objects.filter(pk__in=regions)}
+        countries = in_order(named.items())
+        fields: Any = self.fields
+        if kind == "us":
+            del fields["country"]
+        else:
+            fields["country"].choices = [_ANY_WORD, *countries]
+        states = {
+            label: in_order((name, region_label(code, name)) for name in regions[code] if name)
+            for code, label in countries
+        }
+        grouped = [(label, choices) for label, choices in states.items() if choices]
+        fields["state"].choices = [
+            _ANY_WORD,
+            *(grouped if len(grouped) > 1 else [one for _label, of in grouped for one in of]),
+        ]
+        fields["decade"].widget.choices = [
+            _ANY_WORD,
+            *((year, _("%(year)ds") % {"year": year}) for year in sorted(years)),
+        ]
+
+    def filter_kind(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(in_kind(value))
+
+    def filter_country(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(community__country=value)
+
+    def filter_state(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(
+            Q(community__admin1__iexact=value) | Q(community__place__admin1_code__iexact=value)
+        )
+
+    def filter_search(self, rows: Rows, value: str) -> Rows:
+        names = ("community__name", "community__local_name", "community__place__search_text")
+        return rows.filter(is_named(value, {"community__": names}))
+
+    def filter_theme(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(about_theme(value))
+
+    def filter_form(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(with_form(value))
+
+    def filter_decade(self, rows: Rows, value: int) -> Rows:
+        return rows.filter(started_on__year__gte=value, started_on__year__lt=value + 10)
 
 
 class BeginMembershipForm(DomainForm):

@@ -36,6 +36,48 @@ class MemberSerializer(serializers.Serializer):
         return "us" if row.community.is_home else "global"
 
 
+class MemberPartnershipSerializer(serializers.Serializer):
+    """A partnership of the directory as the member sees it."""
+
+    partner = serializers.CharField()
+    admin1 = serializers.CharField(help_text="State, province or the like; may be empty")
+    country = serializers.CharField(help_text="ISO 3166-1 alpha-2")
+    place_id = serializers.IntegerField(allow_null=True, help_text="GeoNames id")
+    community_id = serializers.IntegerField(
+        allow_null=True, help_text="Where it has a page that anybody may read"
+    )
+    partner_kind = serializers.ChoiceField(
+        choices=["", "us", "global"], help_text="Of the partner's membership; empty: no member"
+    )
+    form = serializers.CharField(help_text="May be empty")
+    status = serializers.CharField(help_text="`unknown` where only public lists name it")
+    year = serializers.IntegerField(allow_null=True)
+    is_recognised = serializers.BooleanField()
+    sources = serializers.ListField(
+        child=serializers.CharField(), help_text="`recorded`, `confirmed`, or tags of public lists"
+    )
+    is_sample = serializers.BooleanField()
+
+
+class ListedMemberSerializer(serializers.Serializer):
+    """A member in good standing with all its partnerships of the directory."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField(source="community.name")
+    admin1 = serializers.CharField(
+        source="community.admin1", help_text="State, province or the like; may be empty"
+    )
+    country = CountryNameSerializer(source="community.country")
+    place_id = serializers.IntegerField(allow_null=True, help_text="GeoNames id")
+    community_id = serializers.IntegerField(
+        allow_null=True, help_text="Where it has a page that anybody may read"
+    )
+    kind = serializers.ChoiceField(choices=["us", "global"])
+    member_since = serializers.DateField()
+    is_sample = serializers.BooleanField(source="community.is_sample")
+    partnerships = MemberPartnershipSerializer(many=True)
+
+
 class MemberBeginSerializer(StrictSerializer):
     community_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
     started_on = serializers.DateField()

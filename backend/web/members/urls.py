@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from backend.web.members import api, views
+from backend.introductions.members import GLOBAL, U_S
+from backend.web.members import api, directory, views
 
 page_urls: list[URLPattern] = [
+    path("members/", directory.member_directory, name="members"),
+    path("members/us/", directory.member_directory, {"kind": U_S}, name="members_us"),
+    path("members/global/", directory.member_directory, {"kind": GLOBAL}, name="members_global"),
+    path("members/export.csv", directory.member_export, {"kind": "csv"}, name="members_csv"),
+    path("members/export.json", directory.member_export, {"kind": "json"}, name="members_json"),
     path("staff/members/", views.member_list, name="staff_members"),
     path("staff/members/add/", views.add, name="staff_member_add"),
     path("staff/members/export/<slug:kind>/", views.export, name="staff_members_export"),
@@ -35,6 +41,7 @@ page_urls: list[URLPattern] = [
     path("staff/claims/<int:claim_id>/", views.answer_claim, name="staff_claim_answer"),
 ]
 api_urls: list[URLPattern] = [
+    path("members/", api.MemberDirectoryView.as_view(), name="members"),
     path("staff/members/", api.MembersView.as_view(), name="staff-members"),
     path("staff/members/<id:membership_id>/", api.MemberView.as_view(), name="staff-member"),
     path(

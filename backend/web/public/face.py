@@ -25,7 +25,17 @@ from backend.web.access import Level, open_to
 # A file may hold 50,000 addresses. With all its languages an address takes a kilobyte, and a file
 # of a thousand is made in no time and kept whole (``cache.LARGEST_PAGE``).
 PAGES_A_FILE = 1000
-_PAGES = ("home", "about", "search", "seeking", "directory", "sources")
+_PAGES = (
+    "home",
+    "about",
+    "search",
+    "seeking",
+    "directory",
+    "members",
+    "members_us",
+    "members_global",
+    "sources",
+)
 _XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SITEMAPS = "http://www.sitemaps.org/schemas/sitemap/0.9"
 # First parts of addresses that need an account, or that lead back where one was

@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from backend.cities.attribution import data_sources
@@ -37,6 +38,7 @@ from backend.introductions.directory import (
     Entry,
     all_entries,
 )
+from backend.introductions.members import GLOBAL, U_S, MemberKinds
 from backend.introductions.models import AgreementType
 from backend.introductions.partners import THEIRS, PartnerShown, partners_of
 from backend.introductions.services.calls import open_calls
@@ -363,18 +365,23 @@ class HitRow:
 # Read once for all filters of the directory: to count what each choice leads to, a page needs all
 # of it anyway.
 directory_entries = Remembered(all_entries)
+member_kinds = Remembered(MemberKinds)
+MEMBER_WORDS = {U_S: gettext_lazy("Member"), GLOBAL: gettext_lazy("Global Member")}
 DIRECTORY_PAGE = 50
 SUGGESTED = 8
 
 
 class DirectoryRow:
-    """An entry in words."""
+    """An entry in words; with ``kinds``, each side with which kind of member it is, if any."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, kinds: MemberKinds | None = None) -> None:
         self.entry = entry
         self.form = dict(AgreementType.choices).get(entry.form, "")
         self.status = STATUS_WORDS.get(entry.status, entry.status)
         self.source = source_words(entry)
+        self.sides = [
+            (side, MEMBER_WORDS.get(kinds.of(side), "") if kinds else "") for side in entry.sides
+        ]
 
 
 def source_words(entry: Entry) -> str:
@@ -397,11 +404,11 @@ def directory(request: HttpRequest) -> HttpResponse:
         if asked.place
         else None
     )
-    arcs = found.arcs()
+    arcs, kinds = found.arcs(), member_kinds()
     context: dict[str, Any] = {
         "form": form,
         "page": page,
-        "rows": [DirectoryRow(entry) for entry in page],
+        "rows": [DirectoryRow(entry, kinds) for entry in page],
         "place": place,
         "arcs": [arc_between(*ends) for ends in arcs],
         "dots": sorted(
@@ -452,6 +459,8 @@ def export(request: HttpRequest) -> HttpResponseBase:
         "recognised",
         "source",
         "sample",
+        "member_kind",
+        "partner_kind",
     ]
     response = StreamingHttpResponse(
         csv_lines(header, _cells(found)), content_type="text/csv; charset=utf-8"
@@ -461,6 +470,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
 
 
 def _cells(found: Directory) -> Iterator[list[Any]]:
+    kinds = member_kinds()
     for entry in found:
         a, b = entry.a, entry.b
         known = [entry.form, entry.status, entry.year or "", "yes" if entry.is_recognised else "no"]
@@ -473,4 +483,6 @@ def _cells(found: Directory) -> Iterator[list[Any]]:
             *known,
             source,
             "yes" if entry.is_sample else "no",
+            kinds.of(a),
+            kinds.of(b),
         ]

@@ -41,10 +41,10 @@ class CursorPages(BasePagination):
         out of bounds.
         """
         self.request = request
-        self.ordering = _ordering(queryset)
+        self.ordering = ordering_of(queryset)
         size = _page_size(request)
         if cursor := request.query_params.get("cursor"):
-            queryset = queryset.filter(_after(queryset, self.ordering, self._read(cursor)))
+            queryset = queryset.filter(rows_after(queryset, self.ordering, self._read(cursor)))
         rows = list(queryset[: size + 1])
         self.following = self._write(rows[size - 1]) if len(rows) > size else None
         return rows[:size]
@@ -98,7 +98,7 @@ class CursorPages(BasePagination):
         return Fernet(base64.urlsafe_b64encode(key.digest()))
 
     def _write(self, row: Any) -> str:
-        values = [_plain(_value(row, name.lstrip("-"))) for name in self.ordering]
+        values = [_plain(value_of(row, name.lstrip("-"))) for name in self.ordering]
         return self._cipher().encrypt(json.dumps(values).encode()).decode()
 
     def _read(self, cursor: str) -> list[Any]:
@@ -114,7 +114,7 @@ class CursorPages(BasePagination):
             ) from None
 
 
-def _ordering(queryset: QuerySet[Any]) -> list[str]:
+def ordering_of(queryset: QuerySet[Any]) -> list[str]:
     wanted = list(queryset.query.order_by)
     ordering = [name for name in wanted if isinstance(name, str)]
     if ordering != wanted or not ordering or ordering[-1].lstrip("-") not in {"id", "pk"}:
@@ -135,7 +135,7 @@ def _page_size(request: Request) -> int:
     return int(given)
 
 
-def _value(row: Any, name: str) -> Any:
+def value_of(row: Any, name: str) -> Any:
     for part in name.split("__"):
         row = getattr(row, part)
     return row
@@ -145,7 +145,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _after(queryset: QuerySet[Any], ordering: Sequence[str], values: Sequence[Any]) -> Q:
+def rows_after(queryset: QuerySet[Any], ordering: Sequence[str], values: Sequence[Any]) -> Q:
     """Rows that follow ``values`` in the order: the first column that differs decides."""
     following, same = Q(), Q()
     for name, value in zip(ordering, values, strict=True):

@@ -14,6 +14,7 @@ from backend.cities.services.profiles import (
     remind_owners,
     resume_paused_profiles,
 )
+from backend.cities.services.saved_searches import announce_matches
 from backend.common.files import DELETE_FILE
 from backend.introductions.services.follow_ups import ask_follow_ups
 from backend.introductions.services.introductions import open_introduction_for_mutual
@@ -181,6 +182,11 @@ def mark_stale(lease: Lease) -> None:
 @handles("expire_invitations")
 def expire_old_invitations(lease: Lease) -> None:
     expire_invitations()
+
+
+@handles("announce_matches")
+def announce_matches_of_searches(lease: Lease) -> None:
+    announce_matches()
 
 
 @handles("update_memberships")

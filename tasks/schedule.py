@@ -62,6 +62,7 @@ PERIODIC_TASKS: dict[str, PeriodicTask] = {
     "update_partnerships": PeriodicTask(
         "update_partnerships", _DAY, dt.timedelta(hours=1, minutes=45)
     ),
+    "announce_matches": PeriodicTask("announce_matches", _DAY, dt.timedelta(hours=7, minutes=10)),
     "clear_old_rows": PeriodicTask("clear_old_rows", _DAY, dt.timedelta(hours=4, minutes=45)),
 }
 

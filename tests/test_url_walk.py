@@ -149,6 +149,7 @@ def stage(module_db: None) -> Stage:
         "membership_id": make.MembershipFactory(community=world.b).pk,
         "import_id": make.MemberImportFactory().pk,
         "claim_id": make.ExistingPartnershipFactory(community=world.a).pk,
+        "search_id": make.SavedSearchFactory(user=world.user("official")).public_id,
         "group": "story",
         "kind": "csv",
         "role_id": world.user("official").community_roles.get().pk,

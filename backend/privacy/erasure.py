@@ -22,6 +22,7 @@ from backend.cities.models import (
     Contact,
     Invitation,
     JoinRequest,
+    SavedSearch,
     VettingNote,
 )
 from backend.cities.services.invitations import revoke_all_to, withdraw_request
@@ -154,6 +155,7 @@ def _erase_ways_in(user: User) -> None:
     end_sessions(user)
     Authenticator.objects.filter(user=user).delete()
     ApiToken.objects.filter(user=user).delete()
+    SavedSearch.objects.filter(user=user).delete()
     EmailAddress.objects.filter(user=user).delete()
     # The API keeps answers for a day, to repeat them; the app lies above this one.
     apps.get_model("web", "IdempotencyKey")._default_manager.filter(user=user).delete()

@@ -50,6 +50,7 @@ class TableVersion(models.Model):
             "cities_profile",
             "cities_profileversion",
             "cities_referenceload",
+            "cities_seekingentry",
             "introductions_agreement",
             "introductions_call",
             "introductions_partnership",

@@ -32,6 +32,7 @@ from backend.cities.models import (
     Place,
     Profile,
     ProfileVersion,
+    SavedSearch,
     Ticket,
     TicketMessage,
     VettingApproval,
@@ -275,6 +276,15 @@ class ProfileFactory(DjangoModelFactory):
             )
             obj.confirmed_at = obj.current_version.published_at
             obj.save()
+
+
+class SavedSearchFactory(DjangoModelFactory):
+    class Meta:
+        model = SavedSearch
+
+    user = factory.SubFactory(UserFactory)
+    query = factory.Sequence(lambda n: {"search": f"name {n}"})
+    saved_at = MOMENT
 
 
 class ProfileVersionFactory(DjangoModelFactory):

@@ -309,7 +309,7 @@ def test_oldest_pages_go_when_the_room_is_full(
     for number in range(12):
         client.get(f"/communities/?search={number}")
     assert sum(page.size for page in PAGES._pages.values()) <= settings.PAGE_CACHE_BYTES
-    assert TableVersion.SUMS not in statements(client, "/communities/?search=0")[1:]
+    assert len(statements(client, "/communities/?search=0")) > 1, "made again"
     assert statements(client, "/communities/?search=11") == [TableVersion.SUMS]
 
 

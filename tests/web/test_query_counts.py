@@ -292,6 +292,11 @@ def _lived(world: World) -> None:
 
 LISTS: dict[str, tuple[str, str, Maker]] = {
     "communities": ("visitor", "communities/", lambda world: make.CommunityFactory(published=True)),
+    "my-searches": (
+        "official",
+        "me/searches/",
+        lambda world: make.SavedSearchFactory(user=world.user("official")),
+    ),
     "countries": (
         "visitor",
         "countries/",

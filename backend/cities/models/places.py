@@ -242,6 +242,7 @@ _UN_REGIONS = {
     "Western Europe": "155",
 }
 _OTHER_REGIONS = {"Central Europe": _("Central Europe"), "Southeast Europe": _("Southeast Europe")}
+UN_REGIONS = frozenset({*_UN_REGIONS, *_OTHER_REGIONS})
 
 
 def un_region_label(name: str) -> str:

@@ -1,14 +1,20 @@
-"""Profiles: one living draft, immutable numbered versions, and what staff said while vetting."""
+"""Profiles: one living draft, immutable numbered versions, what staff said while vetting, and by
+what the published ones are found and searched for.
+"""
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models.communities import Community
+from backend.cities.models.places import Country
 
 
 class Profile(models.Model):
@@ -195,4 +201,97 @@ class VettingApproval(models.Model):
             models.UniqueConstraint(
                 fields=["profile", "revision", "by"], name="approval_once_a_curator"
             )
+        ]
+
+
+# By what seeking communities are found.
+
+
+def _codes() -> ArrayField:
+    return ArrayField(models.TextField())
+
+
+class SeekingEntry(models.Model):
+    """A community that seeks partners, by the public answers that lists ask for. The database keeps
+    these rows itself, from the published version and what else they hold: nothing writes them.
+
+    A list over them reads one narrow table with indexes, never 20,000 documents.
+    """
+
+    community = models.OneToOneField(
+        Community, primary_key=True, on_delete=models.CASCADE, related_name="seeking_entry"
+    )
+    published_at = models.DateTimeField(help_text="Of the current version")
+    country = models.ForeignKey(Country, on_delete=models.PROTECT, related_name="+")
+    admin1 = models.CharField(max_length=120)
+    population = models.IntegerField(help_text="As published, else by the gazetteer; 0: not known")
+    is_member = models.BooleanField(help_text="In good standing")
+    needs = _codes()
+    offers = _codes()
+    themes = _codes()
+    sectors = _codes()
+    languages = _codes()
+    forms = ArrayField(models.TextField(), help_text="Sought; empty: any")
+    words = models.TextField(
+        help_text="Folded: its names, each between two bars, then the words of its region and "
+        "country, each after a slash"
+    )
+    latitude = models.FloatField(null=True)
+    longitude = models.FloatField(null=True)
+    # Of the place on a sphere of radius 1: a distance is then a sum of three squares
+    x = models.FloatField(null=True)
+    y = models.FloatField(null=True)
+    z = models.FloatField(null=True)
+
+    class Meta:
+        verbose_name_plural = "seeking entries"
+        indexes = [
+            models.Index(fields=["-published_at", "-community"], name="seeking_fresh"),
+            models.Index(fields=["-population", "-community"], name="seeking_size"),
+            models.Index(fields=["admin1"], name="seeking_region"),
+            GinIndex(
+                fields=["needs", "offers", "themes", "sectors", "languages", "forms"],
+                name="seeking_codes",
+            ),
+            GinIndex(fields=["words"], name="seeking_words", opclasses=["gin_trgm_ops"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"entry of {self.community_id}"
+
+
+class SavedSearch(models.Model):
+    """A search that a person has saved: each day they are told of the communities that are new and
+    fit it. Removing it ends that.
+    """
+
+    MOST = 20  # of one person
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_searches"
+    )
+    query = models.JSONField(help_text="The fields of backend.cities.seeking.Asked that are set")
+    saved_at = models.DateTimeField(help_text="What was published before is not new")
+
+    class Meta:
+        verbose_name_plural = "saved searches"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "query"], name="saved_search_once_a_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"search of {self.user_id}"
+
+
+class SavedSearchHit(models.Model):
+    """A community that the person of a search was told of, so that nobody is told twice."""
+
+    search = models.ForeignKey(SavedSearch, on_delete=models.CASCADE, related_name="hits")
+    community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="+")
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["search", "community"], name="saved_search_told_once")
         ]

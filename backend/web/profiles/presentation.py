@@ -5,12 +5,13 @@ from.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from django.utils.formats import date_format, number_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from backend.cities.drafts import CONFIRMED, CORRECTED, PROVENANCE, SOURCES, Datum, open_data, same
@@ -130,16 +131,33 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What a reader has asked for: words of names (folded), and codes by vocabulary and side."""
+
+    words: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
+    offers: frozenset[str] = frozenset()
+    others: tuple[tuple[str, str], ...] = ()  # (vocabulary, code)
+
+
+Marked = tuple[str, bool]  # words, and whether the reader has asked for them
+
+
+@dataclass(frozen=True, slots=True)
 class CommunitySummary:
-    """One community in a list."""
+    """One community in a list. ``original`` is its story where ``story`` is another version of it.
+    What was asked for comes first among needs, offers and tags.
+    """
 
     community: Community
     local_name: Text | None
     population: int | None
     story: Text | None
-    themes: list[str]
-    needs: list[str]
-    offers: list[str]
+    original: Text | None
+    tags: list[Marked]
+    needs: list[Marked]
+    offers: list[Marked]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +195,18 @@ def story_of(data: Mapping[str, Any]) -> Text | None:
     return Text(text, document_value(data, "story", "language") or "") if text else None
 
 
+def story_for_reader(data: Mapping[str, Any]) -> tuple[Text | None, Text | None]:
+    """The version of the story that the reader reads best, and the original where it is another:
+    their own language first, then English.
+    """
+    original = story_of(data)
+    english = document_value(data, "story", "english")
+    reader = (get_language() or "en").split("-")[0]
+    if original is None or not english or original.language in (reader, "en"):
+        return original, None
+    return Text(english, "en"), original
+
+
 def local_name_of(community: Community, data: Mapping[str, Any] | None = None) -> Text | None:
     """The community's own name in its own script, where it differs from the English one; as
     published unless ``data`` is given.
@@ -196,31 +226,45 @@ def by_weight(weights: Mapping[str, int] | None) -> list[str]:
 
 
 def community_summary(
-    community: Community, data: Mapping[str, Any] | None = None
+    community: Community, data: Mapping[str, Any] | None = None, marks: Marks | None = None
 ) -> CommunitySummary:
     """Reads only what ``seeking_communities`` has fetched: no query. ``data`` replaces the
     published version in a preview.
     """
     data = published_data(community) if data is None else data
+    marks = marks or Marks()
     population = document_value(data, "facts", "population") or (
         community.place.population if community.place else None
     )
+    needs, offers = (
+        document_value(data, "needs_offers", side) or [] for side in ("needs", "offers")
+    )
+    story, original = story_for_reader(data)
     return CommunitySummary(
         community=community,
         local_name=local_name_of(community, data),
         population=population,
-        story=story_of(data),
-        themes=[
-            label("themes", code)
-            for code in by_weight(document_value(data, "themes", "importances"))[:3]
-        ],
-        needs=[
-            label("topics", code) for code in document_value(data, "needs_offers", "needs") or []
-        ],
-        offers=[
-            label("topics", code) for code in document_value(data, "needs_offers", "offers") or []
-        ],
+        story=story,
+        original=original,
+        tags=_tags(data, marks),
+        needs=_marked("topics", needs, marks.needs),
+        offers=_marked("topics", offers, marks.offers),
+        words=marks.words,
     )
+
+
+def _marked(name: str, codes: Sequence[str], asked: Collection[str]) -> list[Marked]:
+    first = sorted(codes, key=lambda code: code not in asked)
+    return [(label(name, code), code in asked) for code in first]
+
+
+def _tags(data: Mapping[str, Any], marks: Marks) -> list[Marked]:
+    """Its weightiest themes, after what the reader has asked for."""
+    asked = [(label(name, code), True) for name, code in marks.others]
+    themes = by_weight(document_value(data, "themes", "importances"))[:3]
+    return asked + [
+        (label("themes", code), False) for code in themes if ("themes", code) not in marks.others
+    ]
 
 
 class _Names:

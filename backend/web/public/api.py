@@ -17,9 +17,11 @@ from backend.cities.models import (
     ExistingPartnership,
     ListedPartnership,
     Membership,
+    SeekingEntry,
 )
 from backend.cities.place_search import search, search_places
-from backend.cities.queries import listed_partners, public_document, seeking_communities
+from backend.cities.queries import listed_partners, public_document
+from backend.cities.seeking import with_communities
 from backend.cities.services import register_community
 from backend.cities.vocabularies import NAMES, vocabulary
 from backend.common.errors import NotVisible
@@ -49,15 +51,19 @@ from backend.web.rest.base import ApiList, ApiView, Data, current_user, operatio
 
 @open_to(GET=Level.PUBLIC, POST=Level.SIGNED_IN)
 class CommunitiesView(ApiList):
-    serializer_class = serializers.CommunitySummarySerializer
+    serializer_class = serializers.SeekingSerializer
     filter_form = SeekingFilters
 
-    def get_queryset(self) -> QuerySet[Community]:
-        return seeking_communities()
+    def get_queryset(self) -> QuerySet[SeekingEntry]:
+        return with_communities(SeekingEntry.objects.all())
 
     @extend_schema(summary="Communities that seek partners")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
+
+    def present(self, row: SeekingEntry) -> Community:
+        row.community.seeking = row  # type: ignore[attr-defined]
+        return row.community
 
     @operation(
         "Register a community",

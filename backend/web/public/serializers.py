@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from backend.cities.models import Community, Country, Profile
 from backend.cities.place_search import Hit
+from backend.cities.seeking import kilometres
 from backend.common.bounds import LARGEST_ID, longest
 from backend.web.public.views import public_community_of
 from backend.web.rest.base import StrictSerializer
@@ -48,6 +49,38 @@ class CommunitySummarySerializer(CommunityNameSerializer):
     population = serializers.IntegerField(
         source="place.population", default=None, allow_null=True, help_text="By the gazetteer"
     )
+
+
+class SeekingSerializer(CommunitySummarySerializer):
+    """A community in the list of seekers, with what the list is filtered by."""
+
+    published_at = serializers.DateTimeField(source="seeking.published_at")
+    needs = serializers.ListField(
+        child=serializers.CharField(),
+        source="seeking.needs",
+        help_text="Topics, the most important first",
+    )
+    offers = serializers.ListField(child=serializers.CharField(), source="seeking.offers")
+    is_member = serializers.BooleanField(
+        source="seeking.is_member", help_text="In good standing: a U.S. or a Global Member"
+    )
+    distance_km = serializers.SerializerMethodField(
+        help_text="From `near` or `community`, with `sort=near`"
+    )
+    fit = serializers.SerializerMethodField(
+        help_text="0 to 2, with `sort=fit`: the share of the needs of `community` that this one "
+        "offers, plus the share of its own needs that `community` offers"
+    )
+
+    @extend_schema_field(serializers.IntegerField(allow_null=True))
+    def get_distance_km(self, row: Any) -> int | None:
+        distance = getattr(row.seeking, "distance", None)
+        return None if distance is None else round(kilometres(distance))
+
+    @extend_schema_field(serializers.FloatField(allow_null=True))
+    def get_fit(self, row: Any) -> float | None:
+        fit = getattr(row.seeking, "fit", None)
+        return None if fit is None else round(fit, 3)
 
 
 @extend_schema_field(published_document_schema())

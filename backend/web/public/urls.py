@@ -6,7 +6,7 @@ from django.urls import URLPattern, path
 
 from backend.web.access import COMMUNITY
 from backend.web.html import languages as html_languages
-from backend.web.public import api, face, views
+from backend.web.public import api, face, seeking, views
 
 page_urls: list[URLPattern] = [
     path("", views.home, name="home"),
@@ -15,7 +15,14 @@ page_urls: list[URLPattern] = [
     path("sources/", views.sources, name="sources"),
     path("search/", views.search, name="search"),
     path("places/<id:place_id>/", views.place, name="place"),
-    path("communities/", views.seeking, name="seeking"),
+    path("communities/", seeking.seeking, name="seeking"),
+    path("communities/searches/", seeking.saved_searches, name="saved_searches"),
+    path(
+        "communities/searches/<uuid:search_id>/remove/",
+        seeking.remove,
+        name="saved_search_remove",
+    ),
+    path("communities/feed.atom", seeking.feed, name="seeking_feed"),
     path(COMMUNITY, views.community, name="community"),
     path("partnerships/", views.directory, name="directory"),
     path("partnerships/cities/", views.cities, name="directory_cities"),
@@ -29,6 +36,12 @@ page_urls: list[URLPattern] = [
 api_urls: list[URLPattern] = [
     path("communities/", api.CommunitiesView.as_view(), name="communities"),
     path(COMMUNITY, api.CommunityView.as_view(), name="community"),
+    path("me/searches/", seeking.SavedSearchesView.as_view(), name="my-searches"),
+    path(
+        "me/searches/<uuid:search_id>/",
+        seeking.SavedSearchView.as_view(),
+        name="my-search",
+    ),
     path("countries/", api.CountriesView.as_view(), name="countries"),
     path("search/", api.SearchView.as_view(), name="search"),
     path("places/<id:place_id>/", api.PlaceView.as_view(), name="place"),

@@ -52,7 +52,7 @@ from backend.web.profiles.presentation import (
     story_of,
 )
 from backend.web.public.face import seen_from_afar
-from backend.web.public.forms import STATUS_WORDS, DirectoryFilters, SearchForm, SeekingFilters
+from backend.web.public.forms import STATUS_WORDS, DirectoryFilters, SearchForm
 from backend.web.suggestions.prospects import askers
 from backend.web.templatetags.web import LIST_SOURCES, arc_between
 
@@ -101,24 +101,6 @@ def about(request: HttpRequest) -> HttpResponse:
 @require_safe
 def sources(request: HttpRequest) -> HttpResponse:
     return render(request, "public/sources.html", {"sources": data_sources()})
-
-
-PAGE = 24
-
-
-@open_to(Level.PUBLIC)
-@require_safe
-def seeking(request: HttpRequest) -> HttpResponse:
-    form = SeekingFilters(request.GET)
-    page = Paginator(form.narrow(seeking_communities()), PAGE).get_page(request.GET.get("page"))
-    tiles = [community_summary(community) for community in page]
-    context = {
-        "form": form,
-        "page": page,
-        "tiles": tiles,
-        "shows_sample": any(tile.community.is_sample for tile in tiles),
-    }
-    return render(request, "public/seeking.html", context)
 
 
 def current_memberships() -> Prefetch:

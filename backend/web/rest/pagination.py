@@ -41,9 +41,14 @@ class CursorPages(BasePagination):
         out of bounds.
         """
         self.request = request
+        return self.rows(queryset, request.query_params.get("cursor", ""), _page_size(request))
+
+    def rows(self, queryset: QuerySet[Any], cursor: str, size: int) -> list[Any]:
+        """The page that begins after ``cursor``; ``following`` is then that of the next page.
+        Raises ValidationError for a cursor that is not ours.
+        """
         self.ordering = ordering_of(queryset)
-        size = _page_size(request)
-        if cursor := request.query_params.get("cursor"):
+        if cursor:
             queryset = queryset.filter(rows_after(queryset, self.ordering, self._read(cursor)))
         rows = list(queryset[: size + 1])
         self.following = self._write(rows[size - 1]) if len(rows) > size else None

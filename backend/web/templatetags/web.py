@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.cities.models import Profile
+from backend.cities.names import fold
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.cities.services.tickets import tickets_waiting as count_waiting_tickets
 from backend.cities.vetting import first_approval_of, without_a_profile
@@ -234,6 +235,32 @@ def payload_words(payload: dict[str, Any]) -> str:
 def plain_number(value: float) -> str:
     """A number for SVG: always with a point, in every language."""
     return f"{value:g}"
+
+
+@register.filter
+def marked(text: str, words: Iterable[str]) -> SafeString:
+    """The text with each word marked that holds one of the folded ``words``."""
+    parts = (
+        ("<mark>{}</mark>", part) if any(word in fold(part) for word in words) else ("{}", part)
+        for part in str(text).split(" ")
+    )
+    return mark_safe(" ".join(format_html(drawn, part) for drawn, part in parts))  # noqa: S308 - each part is escaped
+
+
+@register.filter
+def marked_list(entries: Iterable[tuple[str, bool]], most: int) -> SafeString:
+    """The first ``most`` of (words, whether asked for) and all others that were asked for, in one
+    line.
+    """
+    shown = [entry for number, entry in enumerate(entries) if number < most or entry[1]]
+    drawn = (format_html("<mark>{}</mark>" if asked else "{}", words) for words, asked in shown)
+    return mark_safe(comma_list(drawn))  # noqa: S308 - each part is escaped
+
+
+@register.filter
+def excerpt(text: str) -> str:
+    """The beginning of a story; languages without spaces have few words."""
+    return Truncator(Truncator(text).words(24)).chars(180)
 
 
 @register.filter

@@ -321,6 +321,7 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
         "second_side_refused": {"side": pair.a_id, "person": curator.pk},
         "agreement_taken_back": {"state": "draft", "introduction": introduction.pk},
         "seeking_ended": {"state": "withdrawn"},
+        "search_matched": {"communities": [pair.a_id]},
         "follow_up": {"occasion": "after_three_months"},
         "partner_ends_seeking": {"state": "fulfilled"},
     }

@@ -13,7 +13,14 @@ from django.db.models import QuerySet
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.member_sheets import SheetRow
-from backend.cities.models import Community, Country, MemberImport, Membership, PlaceName
+from backend.cities.models import (
+    Community,
+    Country,
+    DuesAmount,
+    MemberImport,
+    Membership,
+    PlaceName,
+)
 from backend.cities.models.places import country_called
 from backend.cities.names import fold, searched_name
 from backend.cities.permissions import require_staff
@@ -29,6 +36,15 @@ LONGEST_TERM_YEARS = 3  # of dues paid in advance: a later day is a typing error
 def dues_class_for(population: int) -> str:
     """The class of dues for a number of inhabitants."""
     return next((dues.value for limit, dues in _CLASSES if population < limit), _D.LARGE.value)
+
+
+Amounts = dict[tuple[str, bool], int]
+
+
+def dues_amounts() -> Amounts:
+    """(Class, whether of U.S. members) → dollars a year, where staff have set them. Public."""
+    rows = DuesAmount.objects.values_list("dues_class", "is_home", "dollars")
+    return {(dues_class, is_home): dollars for dues_class, is_home, dollars in rows}
 
 
 def population_of(community: Community) -> int | None:

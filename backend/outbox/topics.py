@@ -38,6 +38,9 @@ class Topic(models.TextChoices):
     MEMBERSHIP_LAPSED = "membership_lapsed"
     MEMBERSHIP_ENDED = "membership_ended"
     MEMBERS_IMPORTED = "members_imported"
+    DUES_SET = "dues_set"
+    MEMBERSHIP_REQUESTED = "membership_requested"
+    MEMBERSHIP_REQUEST_CHANGED = "membership_request_changed"
     EXISTING_PARTNERSHIPS_CLAIMED = "existing_partnerships_claimed"
     EXISTING_PARTNERSHIP_ANSWERED = "existing_partnership_answered"
     PROFILE_CONFIRMATION_DUE = "profile_confirmation_due"
@@ -156,6 +159,8 @@ _WORDS: Mapping[str, Words] = {
     Topic.INVITATION_SENT: _("Invitation sent"),
     Topic.INVITATION_ACCEPTED: _("Invitation accepted"),
     Topic.INVITATION_REVOKED: _("Invitation withdrawn"),
+    Topic.MEMBERSHIP_REQUESTED: _("Asked for membership"),
+    Topic.MEMBERSHIP_REQUEST_CHANGED: _("Request for membership answered"),
     Topic.JOIN_REQUESTED: _("Asked to join"),
     Topic.JOIN_ANSWERED: _("Request to join answered"),
     Topic.JOIN_WITHDRAWN: _("Request to join withdrawn"),

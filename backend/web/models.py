@@ -41,6 +41,7 @@ class TableVersion(models.Model):
             "cities_community",
             "cities_communitypicture",
             "cities_country",
+            "cities_duesamount",
             "cities_existingpartnership",
             "cities_listedpartnership",
             "cities_membership",

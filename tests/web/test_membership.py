@@ -7,13 +7,18 @@ import datetime as dt
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from backend.cities.models import Community, Membership
+from backend.accounts.models import User
+from backend.cities.models import Community, DuesAmount, Membership
+from backend.cities.services import set_dues
+from backend.common.errors import InvalidFields
+from backend.outbox.models import Event
 from backend.web.members import directory
 from tests.factories import (
     CommunityFactory,
@@ -26,6 +31,7 @@ from tests.factories import (
     ProfileFactory,
     SignatoryFactory,
 )
+from tests.web.conftest import SignIn
 from tests.web.html_forms import one_line, url
 
 API = "/api/v1/members/"
@@ -198,3 +204,50 @@ def test_a_long_list_asks_no_more_than_a_short_one(client: Client, ames: Communi
         ListedPartnershipFactory(place_a=member.place, place_b=PlaceFactory())
     page(client)
     assert queries() == few
+
+
+# What membership is, and its dues
+
+
+def test_the_page_says_who_tells_the_amounts_until_staff_set_them(
+    client: Client, ames: Community, curator: User, sign_in: SignIn
+) -> None:
+    html = page(client, "membership")
+    assert html.count("Staff tell you") == 8 and "US$" not in html
+    assert re.search(r"U.S. members</a>\s*\(1\)", html)
+    staff = sign_in(curator)
+    sent = {"us_large": "2500", "global_large": "", "us_under_25k": "0"}
+    assert staff.post(url("staff_dues"), sent).status_code == 302
+    html = page(client, "membership")
+    assert html.count("Staff tell you") == 6 and "US$ 2,500" in html and "US$ 0" in html
+    rows = client.get("/api/v1/dues/").json()["amounts"]
+    amounts = {(row["dues_class"], row["kind"]): row["dollars"] for row in rows}
+    assert len(rows) == 8
+    assert (amounts["large", "us"], amounts["large", "global"]) == (2500, None)
+    assert 'value="2500"' in staff.get(url("staff_dues")).text
+    events = Event.objects.filter(topic="dues_set")
+    assert events.get().payload == {"changed": ["us_large", "us_under_25k"]}
+    staff.post(url("staff_dues"), sent)
+    assert events.count() == 1, "what stays is no change"
+
+
+def test_amounts_that_cannot_be(curator: User, sign_in: SignIn) -> None:
+    staff = sign_in(curator)
+    for typed in ("-1", "1000001", "12.50", "much"):
+        assert staff.post(url("staff_dues"), {"us_large": typed}).status_code == 422
+    wrong = staff.put(
+        "/api/v1/staff/dues/", {"us_large": 10_000_000}, content_type="application/json"
+    )
+    assert wrong.status_code == 422
+    assert not DuesAmount.objects.exists()
+    with pytest.raises(InvalidFields):
+        set_dues(by=curator, amounts={("huge", True): 1})
+
+
+def test_kept_page_forgets_when_dues_change(
+    client: Client, db: None, curator: User, settings: Any
+) -> None:
+    settings.PAGE_CACHE_BYTES = 2**20
+    assert "US$" not in page(client, "membership")
+    set_dues(by=curator, amounts={("large", True): 77})
+    assert "US$ 77" in page(client, "membership")

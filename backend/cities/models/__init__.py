@@ -6,7 +6,13 @@ from backend.cities.models.communities import (
     ExistingPartnership,
     Organisation,
 )
-from backend.cities.models.people import Invitation, JoinRequest, MemberImport, Membership
+from backend.cities.models.people import (
+    DuesAmount,
+    Invitation,
+    JoinRequest,
+    MemberImport,
+    Membership,
+)
 from backend.cities.models.places import Country, ListedPartnership, Place, PlaceName, ReferenceLoad
 from backend.cities.models.profiles import (
     Profile,
@@ -26,6 +32,7 @@ __all__ = [
     "CommunityRole",
     "Contact",
     "Country",
+    "DuesAmount",
     "ExistingPartnership",
     "Invitation",
     "JoinRequest",

@@ -173,6 +173,27 @@ class Membership(models.Model):
         ]
 
 
+class DuesAmount(models.Model):
+    """What members of one class pay for a year, as staff have set it. Where there is no row, staff
+    tell the amount.
+    """
+
+    dues_class = models.CharField(max_length=12, choices=Membership.DuesClass.choices)
+    is_home = models.BooleanField(help_text="Of U.S. members; else of Global Members")
+    dollars = models.PositiveIntegerField(help_text="Whole U.S. dollars")
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dues_class", "is_home"], name="dues_amount_once"),
+            models.CheckConstraint(
+                name="dues_amount_class_known",
+                condition=Q(dues_class__in=["under_25k", "under_100k", "under_500k", "large"]),
+            ),
+        ]
+
+
 class MemberImport(models.Model):
     """A list of members that staff sent, checked row by row. Applied as it was shown, once, or
     never.

@@ -12,6 +12,7 @@ from backend.cities.services.memberships import (
     end_membership,
     lapse_memberships,
     renew_membership,
+    set_dues,
 )
 from backend.cities.services.people import (
     ContactEntry,
@@ -74,6 +75,7 @@ __all__ = [
     "resume_paused_profiles",
     "resume_profile",
     "save_draft",
+    "set_dues",
     "submit_profile",
     "withdraw_profile",
 ]

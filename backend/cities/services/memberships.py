@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -22,13 +22,14 @@ from backend.cities.memberships import (
     ERROR,
     NEW,
     PlannedRow,
+    dues_amounts,
     dues_class_for,
     plan_members,
     population_of,
     standing_on,
     term_errors,
 )
-from backend.cities.models import Community, MemberImport, Membership
+from backend.cities.models import Community, DuesAmount, MemberImport, Membership
 from backend.cities.permissions import require_staff
 from backend.cities.services.communities import AlreadyRegistered, register_member_city
 from backend.common.dates import database_now
@@ -37,6 +38,7 @@ from backend.outbox.services import record, record_many
 from backend.outbox.topics import Topic
 
 _S = Membership.Standing
+HIGHEST_DUES = 1_000_000  # dollars: more is a typing error
 
 
 def _locked(membership_id: int) -> Membership:
@@ -213,6 +215,41 @@ def end_membership(*, by: User, membership_id: int, ended_on: dt.date) -> Member
         ended_on=ended_on.isoformat(),
     )
     return membership
+
+
+@transaction.atomic
+def set_dues(*, by: User, amounts: Mapping[tuple[str, bool], int | None]) -> None:
+    """What members pay for a year, by class and kind (True: of U.S. members), in whole dollars; an
+    amount of None is taken away, and what is not named stays.
+
+    Raises:
+        NotVisible: no curator. InvalidFields: no such class, or no amount that can be.
+    """
+    require_staff(by, Verb.UPDATE, Resource.MEMBERSHIP)
+    known = {(code, is_home) for code in Membership.DuesClass.values for is_home in (True, False)}
+    wrong = {
+        f"{'us' if is_home else 'global'}_{code}": ["Give whole dollars, from 0 to 1,000,000."]
+        for (code, is_home), dollars in amounts.items()
+        if (code, is_home) not in known
+        or (dollars is not None and not 0 <= dollars <= HIGHEST_DUES)
+    }
+    if wrong:
+        raise InvalidFields(wrong)
+    before, changed, now = dues_amounts(), [], database_now()
+    for (code, is_home), dollars in amounts.items():
+        if before.get((code, is_home)) == dollars:
+            continue
+        changed.append(f"{'us' if is_home else 'global'}_{code}")
+        if dollars is None:
+            DuesAmount.objects.filter(dues_class=code, is_home=is_home).delete()
+        else:
+            DuesAmount.objects.update_or_create(
+                dues_class=code,
+                is_home=is_home,
+                defaults={"dollars": dollars, "set_by": by, "set_at": now},
+            )
+    if changed:
+        record(Topic.DUES_SET, subject=(DuesAmount, 0), by=by, changed=sorted(changed))
 
 
 def _record_each(topic: Topic, memberships: list[Membership]) -> int:

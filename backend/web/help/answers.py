@@ -292,7 +292,8 @@ GUIDE: tuple[GuideAnswer, ...] = (
             )
         ],
         [
-            write(_("Ask to become a member, or to renew"), "membership"),
+            Step(_("What membership gives, and how to ask for it"), "web:membership"),
+            Step(_("Directory of members"), "web:members"),
             Step(
                 _("See the partnerships of Global Members"), "web:directory", (("kind", "global"),)
             ),

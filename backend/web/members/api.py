@@ -21,7 +21,7 @@ from backend.cities.member_sheets import (
     too_large,
     write_excel,
 )
-from backend.cities.memberships import member, member_import, members
+from backend.cities.memberships import dues_amounts, member, member_import, members
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.queries import partnerships_to_confirm
 from backend.common.files import was_too_large
@@ -34,6 +34,7 @@ from backend.web.members.directory import Presenter
 from backend.web.members.forms import (
     ChangeForm,
     ClaimForm,
+    DuesForm,
     EndForm,
     MemberDirectoryFilters,
     MemberFilters,
@@ -67,6 +68,39 @@ class MemberDirectoryView(ApiList):
 
     def present(self, row: Membership) -> dict[str, Any]:
         return self.presenter(row)
+
+
+def _dues() -> dict[str, Any]:
+    amounts = dues_amounts()
+    kinds = (("us", True), ("global", False))
+    return {
+        "amounts": [
+            {"dues_class": code, "kind": kind, "dollars": amounts.get((code, is_home))}
+            for kind, is_home in kinds
+            for code in Membership.DuesClass.values
+        ]
+    }
+
+
+@open_to(GET=Level.PUBLIC)
+class DuesView(ApiView):
+    @operation("What members pay for a year, by class", serializers.DuesSerializer)
+    def get(self, request: Request) -> object:
+        return _dues()
+
+
+@open_to(PUT=Level.CURATOR)
+class StaffDuesView(ApiView):
+    @operation(
+        "Set what members pay for a year",
+        serializers.DuesSerializer,
+        takes=DuesForm,
+        description="Whole U.S. dollars; what is null or left out is told by staff.",
+    )
+    def put(self, request: Request, data: Data) -> object:
+        amounts = DuesForm.amounts(data)
+        services.set_dues(by=current_user(request), amounts=amounts)
+        return _dues()
 
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)

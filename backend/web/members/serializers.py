@@ -36,6 +36,18 @@ class MemberSerializer(serializers.Serializer):
         return "us" if row.community.is_home else "global"
 
 
+class DuesAmountSerializer(serializers.Serializer):
+    dues_class = serializers.ChoiceField(choices=Membership.DuesClass.choices)
+    kind = serializers.ChoiceField(choices=["us", "global"])
+    dollars = serializers.IntegerField(
+        allow_null=True, help_text="Whole U.S. dollars a year; null: staff tell it"
+    )
+
+
+class DuesSerializer(serializers.Serializer):
+    amounts = DuesAmountSerializer(many=True)
+
+
 class MemberPartnershipSerializer(serializers.Serializer):
     """A partnership of the directory as the member sees it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from backend.introductions.members import GLOBAL, U_S
-from backend.web.members import api, directory, views
+from backend.web.members import api, applying, directory, views
 
 page_urls: list[URLPattern] = [
     path("members/", directory.member_directory, name="members"),
@@ -13,7 +13,9 @@ page_urls: list[URLPattern] = [
     path("members/global/", directory.member_directory, {"kind": GLOBAL}, name="members_global"),
     path("members/export.csv", directory.member_export, {"kind": "csv"}, name="members_csv"),
     path("members/export.json", directory.member_export, {"kind": "json"}, name="members_json"),
+    path("membership/", applying.membership, name="membership"),
     path("staff/members/", views.member_list, name="staff_members"),
+    path("staff/members/dues/", applying.dues, name="staff_dues"),
     path("staff/members/add/", views.add, name="staff_member_add"),
     path("staff/members/export/<slug:kind>/", views.export, name="staff_members_export"),
     path("staff/members/import/", views.import_list, name="staff_member_import_new"),
@@ -42,6 +44,8 @@ page_urls: list[URLPattern] = [
 ]
 api_urls: list[URLPattern] = [
     path("members/", api.MemberDirectoryView.as_view(), name="members"),
+    path("dues/", api.DuesView.as_view(), name="dues"),
+    path("staff/dues/", api.StaffDuesView.as_view(), name="staff-dues"),
     path("staff/members/", api.MembersView.as_view(), name="staff-members"),
     path("staff/members/<id:membership_id>/", api.MemberView.as_view(), name="staff-member"),
     path(

@@ -34,6 +34,7 @@ _PAGES = (
     "members",
     "members_us",
     "members_global",
+    "membership",
     "sources",
 )
 _XML = '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -77,6 +77,7 @@ def test_only_curators_keep_members() -> None:
             by=by, membership_id=row.pk, started_on=day, paid_through=None, dues_class="large"
         ),
         "end": lambda by: services.end_membership(by=by, membership_id=row.pk, ended_on=day),
+        "dues": lambda by: services.set_dues(by=by, amounts={("large", True): 1}),
         "import": lambda by: services.check_members(
             by=by, file_name="a.csv", content=b"community_id,started_on\n1,2020-01-01\n"
         ),

@@ -300,6 +300,16 @@ def volunteered(client: Client, community: Community, **changed: str) -> Ticket:
     return Ticket.objects.get()
 
 
+def test_page_of_a_community_leads_to_a_report_that_knows_the_page(
+    client: Client, shown: Community
+) -> None:
+    page = client.get(f"/communities/{shown.pk}/").text
+    (link,) = re.findall(r'href="(/contact/\?topic=wrong[^"]*)"', page)
+    form = form_to(client.get(link.replace("&amp;", "&")).text, "/contact/")
+    assert form.values["topic"] == ["wrong"]
+    assert form.values["about"] == [f"/communities/{shown.pk}/"]
+
+
 def test_volunteer_reaches_the_organisation_and_nobody_sees_an_address(
     client: Client, shown: Community
 ) -> None:

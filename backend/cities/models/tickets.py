@@ -28,6 +28,7 @@ class Ticket(models.Model):
     class Kind(models.TextChoices):
         QUESTION = "question", _("A question")
         PARTNERS = "partners", _("A wrong or missing partner")
+        WRONG = "wrong", _("Abuse, or something wrong on a page")
         PLACE = "place", _("A place that is missing")
         MEMBERSHIP = "membership", _("Membership")
         ORGANISATION = "organisation", _("Starting an organisation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 
 from backend.accounts.models import User
 from backend.cities.models import (
@@ -10,6 +11,7 @@ from backend.cities.models import (
     ExistingPartnership,
     JoinRequest,
     Profile,
+    Ticket,
     VettingLetter,
 )
 from backend.cities.sample.people import ACTORS
@@ -20,6 +22,7 @@ from backend.cities.sample.places import (
     OFFICIAL_ABROAD,
     OFFICIAL_AT_HOME,
 )
+from backend.cities.sample.tickets import load_sample_tickets
 from backend.cities.services.vetting import approve_profile
 from backend.introductions.sample import answer_suggestions, leave_work
 from backend.notifications.delivery import deliver
@@ -173,3 +176,15 @@ def test_the_mails_of_who_has_left_are_refused(settings, tmp_path) -> None:  # t
     gone.refresh_from_db()
     assert gone.status == "failed" and "550" in gone.last_error
     assert len(list(tmp_path.glob("*.eml"))) == 1
+
+
+def test_messages_of_each_kind_and_language_wait_for_staff_once() -> None:
+    curator = UserFactory(curator=True, is_sample=True)
+    written = load_sample_tickets()
+    assert load_sample_tickets() == 0
+    tickets = Ticket.objects.all()
+    assert written == len(tickets)
+    assert {ticket.topic for ticket in tickets} == set(Ticket.Kind.values)
+    assert {ticket.language for ticket in tickets} == {code for code, _name in settings.LANGUAGES}
+    assert {ticket.status for ticket in tickets} == {"open", "closed"}
+    assert {ticket.owner for ticket in tickets} == {None, curator}

@@ -6,6 +6,12 @@ import pytest
 from django.urls import resolve
 
 from backend.cities.models import CommunityRole
+from backend.cities.services.tickets import (
+    answer_ticket,
+    reply_to_ticket,
+    token_of,
+    write_ticket,
+)
 from backend.introductions.models import Introduction
 from backend.introductions.services.introductions import give_consent, withdraw_consent
 from backend.notifications.models import Delivery, Notification
@@ -305,6 +311,32 @@ def test_owners_hear_of_their_profile_from_staff_and_curators_of_submissions(cur
     ]
 
 
+def test_message_to_staff_is_told_to_who_has_taken_it_or_else_to_all_who_answer(curator) -> None:
+    other = UserFactory(curator=True)
+    mine, answered = (
+        write_ticket(by=None, topic="privacy", text="Who sees it?", email="a@b.example")
+        for _number in range(2)
+    )
+    answer_ticket(by=curator, ticket_id=answered.pk, text="Nobody.")
+    for event in Event.objects.filter(topic=Topic.TICKET_WRITTEN):
+        notify_people(event.pk)
+    told = set(Notification.objects.values_list("recipient_id", "subject_id"))
+    assert told == {(curator.pk, mine.pk), (other.pk, mine.pk)}
+
+    Notification.objects.all().delete()
+    reply_to_ticket(by=None, token=token_of(answered), text="Not even you?")
+    notify_people(Event.objects.filter(topic=Topic.TICKET_WRITTEN).latest("pk").pk)
+    assert [n.recipient_id for n in Notification.objects.all()] == [curator.pk]
+
+
+def test_letter_to_an_organisation_is_told_to_no_staff(curator) -> None:
+    role = CommunityRoleFactory(community__published=True)
+    write_ticket(
+        by=None, topic="volunteer", text="Hi", email="a@b.example", to_id=role.community_id
+    )
+    assert notify_people(Event.objects.get(topic=Topic.TICKET_WRITTEN).pk) == 0
+
+
 def test_each_kind_has_words_in_page_and_mail(curator) -> None:
     introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
     suggestion, pair = introduction.suggestion, introduction.pair
@@ -324,6 +356,7 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
         "search_matched": {"communities": [pair.a_id]},
         "follow_up": {"occasion": "after_three_months"},
         "partner_ends_seeking": {"state": "fulfilled"},
+        "ticket_written": {"topic": "privacy"},
     }
     meeting = MeetingFactory(introduction=introduction)
     for kind in NOTICES:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from backend.cities.sample.tickets import load_sample_tickets
 from backend.cities.sample.world import load_sample
 from backend.common.errors import Conflict
 from backend.introductions.sample import load_sample_partnerships
@@ -42,3 +43,4 @@ class Command(BaseCommand):
             f"published profiles, {world.accounts:,} accounts, {how}"
         )
         self.stdout.write(f"sample partnerships: {load_sample_partnerships()} begun")
+        self.stdout.write(f"sample messages to staff: {load_sample_tickets()} written")

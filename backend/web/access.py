@@ -39,6 +39,9 @@ class Level(StrEnum):
     ADMIN = "admin"
 
 
+OF_STAFF = (Level.STAFF, Level.CURATOR, Level.ADMIN)
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """The levels of a view, and the decorator that puts them on it.

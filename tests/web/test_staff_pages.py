@@ -210,6 +210,8 @@ def test_introduction_is_moved_by_the_menu_assigned_and_closed(
 
 def test_introduction_by_hand_wants_a_reason(suggestion: Suggestion, staff: Client) -> None:
     address = url("staff_introduction_open", suggestion.pair_id)
+    for asks in (address, url("staff_member_add")):
+        assert 'class="subnav"' in staff.get(asks).text
     assert staff.post(address, {"because": " "}).status_code == 422
     assert staff.post(address, {"because": "The mayors have met."}).status_code == 302
     assert Introduction.objects.get().opened_because == "The mayors have met."

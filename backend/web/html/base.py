@@ -15,6 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from backend.accounts.models import User
 from backend.cities.permissions import Reader
 from backend.common.errors import NotVisible
+from backend.web.access import OF_STAFF, access_of
 
 
 def current_user(request: HttpRequest) -> User:
@@ -67,6 +68,15 @@ class Question:
 
 
 def ask(request: HttpRequest, question: Question, *, shows_sample: bool) -> HttpResponse:
-    context = {"question": question, "form": question.form, "shows_sample": shows_sample}
+    """The page of the question; one that only staff may open has their navigation."""
+    match = request.resolver_match
+    access = access_of(match.func) if match else None
+    is_of_staff = access is not None and access.level_of("GET") in OF_STAFF
+    context = {
+        "question": question,
+        "form": question.form,
+        "shows_sample": shows_sample,
+        "base": "staff_base.html" if is_of_staff else "base.html",
+    }
     is_wrong = question.form is not None and bool(question.form.errors)
     return render(request, "ask.html", context, status=422 if is_wrong else 200)

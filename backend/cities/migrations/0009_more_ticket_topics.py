@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cities', '0007_seeking'),
+        ('cities', '0008_dues_amounts'),
     ]
 
     operations = [

@@ -34,7 +34,7 @@ from tests.factories import UserFactory
 # on the machine.
 hypothesis.settings.register_profile(
     "same",
-    max_examples=at_length(25, 100),
+    max_examples=at_length(12, 100),
     derandomize=True,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],

@@ -30,7 +30,9 @@ settings.
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import os
 import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
@@ -160,6 +162,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="with --system: without the long form of searches, the longest part of it",
     )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Each process compiles its share of the test modules, and finds the others' on the disk when
+    all of them collect; on a fresh clone each would compile all of them.
+    """
+    if not _worker:
+        return
+    files = sorted(session.config.rootpath.glob("tests/**/test_*.py"))
+    number, count = int(_worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    for file in files[number::count]:
+        # What goes wrong is said by the collection, which comes to the same module.
+        with contextlib.suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(
+                ".".join(file.relative_to(session.config.rootpath).with_suffix("").parts)
+            )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -31,7 +31,7 @@ from tests.actors import (
     make_world,
     page,
 )
-from tests.division import at_length
+from tests.division import at_length, one_in
 from tests.letters import pdf
 
 EVERYBODY = set(ACTORS)
@@ -399,13 +399,13 @@ def scene(class_db: None) -> Scene:
 @pytest.mark.django_db
 class TestTables:
     @pytest.mark.at_length
-    @pytest.mark.parametrize("what", PAGES)
+    @pytest.mark.parametrize("what", one_in(2, PAGES))
     def test_pages_hold_to_the_table(self, scene: Scene, what: str) -> None:
         ask, allowed = PAGES[what]
         assert admitted_actors(scene, ask, among=ASKING) == allowed & ASKING
 
     @pytest.mark.at_length
-    @pytest.mark.parametrize("what", TABLE)
+    @pytest.mark.parametrize("what", one_in(2, TABLE))
     def test_table_holds(self, scene: Scene, what: str) -> None:
         ask, allowed = TABLE[what]
         assert admitted_actors(scene, ask, among=ASKING) == allowed & ASKING

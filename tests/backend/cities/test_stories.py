@@ -17,6 +17,7 @@ from backend.cities.sample.places import PlaceFacts
 from backend.cities.sample.stories import ANSWERS, grammar, story_language
 from backend.cities.vocabularies import vocabulary
 from backend.suggestions.public_facts import mentions
+from tests.division import one_in
 
 LANGUAGES = ("en", "es", "fr", "de", "ja", "ar", "it", "pt")
 # One country of each language: what stories of the others differ in has tests of its own.
@@ -83,7 +84,7 @@ def test_a_language_has_twenty_courses_that_any_place_can_take(language: str) ->
     assert shapes.keys() <= grammar()["en"]["shapes"].keys()  # the English version takes the same
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", one_in(3, LANGUAGES))
 def test_stories_of_a_language_rarely_share_a_sentence(language: str) -> None:
     """Of all pairs among 200 stories: two of eight languages lie at 3 %, Japanese, with the fewest
     words in a sentence, at 7 %.
@@ -105,7 +106,7 @@ def test_every_code_has_a_phrase_by_which_a_reader_recognises_it(language: str) 
                 assert f"{KINDS[name]}:{code}" in mentions(form), form
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", one_in(3, LANGUAGES))
 def test_what_a_story_says_besides_the_answers_mentions_no_code(language: str) -> None:
     """Else two profiles would be told that both speak of what neither has chosen."""
     for text in texts(language):

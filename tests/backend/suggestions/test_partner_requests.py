@@ -398,6 +398,7 @@ def with_mails(settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 
+@pytest.mark.system
 @pytest.mark.usefixtures("with_mails")
 class TestBlindness:
     def test_who_asked_reads_the_same_at_the_same_time_whatever_the_cause(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from backend.cities.models import Community, SavedSearch
+from backend.cities.seeking import FRESH, asked_of
 from backend.common.formatting import comma_list
 from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, notice
@@ -30,12 +33,23 @@ def _recipients(event: Event) -> list[Notification]:
     ]
 
 
+def _path_of(notification: Notification) -> str:
+    """What the search finds, the newest first; the person's searches once it is removed."""
+    search = SavedSearch.objects.filter(
+        pk=notification.subject_id or 0, user=notification.recipient_id
+    ).first()
+    if search is None:
+        return reverse("web:saved_searches")
+    query = asked_of(search.query).plain() | {"sort": FRESH}
+    return f"{reverse('web:seeking')}?{urlencode(query)}"
+
+
 @notice(
     "search_matched",
     gettext_lazy("New in a saved search"),
     Topic.SEARCH_MATCHED,
     recipients=_recipients,
-    path=lambda notification: reverse("web:saved_searches"),
+    path=_path_of,
 )
 def _search_matched(notification: Notification) -> MessageText:
     """Those are named that anybody may still see."""
@@ -59,7 +73,7 @@ def _search_matched(notification: Notification) -> MessageText:
         _("New communities fit your saved search"),
         (
             *((words, named) if names else (_("They seek no partners any more."),)),
-            _("To get no more of these mails, remove the search."),
+            _("To get no more of these mails, open “Saved searches” there and remove the search."),
         ),
-        _("See your saved searches"),
+        _("See the communities"),
     )

@@ -165,7 +165,7 @@ def test_list_as_a_community_sees_it_rests_on_what_is_published_alone(names: Nam
     # It offers the first of two needs that count double each, and all that it needs is offered
     assert [row["fit"] for row in rows] == [1.5, 0.5]
     html = Client().get(f"/communities/?community={home}&sort=fit").text
-    assert "Offers 1 of 2 that Homeport needs; needs 1 of 1 that Homeport offers" in html
+    assert "Offers 1 of 2 that Homeport needs; Homeport offers 1 of 1 that they need" in html
 
 
 def test_fit_tells_nothing_that_is_not_public(db: None) -> None:
@@ -342,7 +342,8 @@ def test_search_is_saved_told_of_once_and_removed(db: None, client: Client) -> N
     assert _told(user) == [[fits.pk]]
     text = describe(Notification.objects.get(kind="search_matched"))
     assert "Fits (Germany)" in " ".join(text.sentences)
-    assert text.path == url("saved_searches")
+    assert text.path == f"{url('seeking')}?needs=port_logistics&sort=fresh"
+    assert client.get(text.path).status_code == 200
     again = fits.profile
     again.current_version = ProfileVersionFactory(
         profile=again, number=9, data=again.current_version.data

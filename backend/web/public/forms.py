@@ -151,7 +151,8 @@ class SeekingFilters(SearchFilters):
         fields["region"].choices = [_ANY, *in_order(regions.items())]
         # What holds unless another order is chosen comes first, and is no filter
         usual = MATCH if self.data.get("search", "").strip() else FRESH
-        others = [(code, words) for code, words in SORTS.items() if code not in (usual, MATCH)]
+        left_out = {usual, MATCH} if self.data.get("community") else {usual, MATCH, FIT}
+        others = [each for each in SORTS.items() if each[0] not in left_out]
         fields["sort"].widget.choices = [("", SORTS[usual]), *others]
 
     def _whereabouts(self) -> tuple[dict[str, str], dict[str, str]]:

@@ -132,14 +132,19 @@ def seeking(request: HttpRequest) -> HttpResponse:
         "is_first": not request.GET.get("after"),
         "places": form.places[1:],
         "order": form.order,
-        "nearby": []
-        if count or not asked.search
-        else [HitRow(hit) for hit in search(asked.search, limit=SUGGESTED)],
+        "nearby": [] if count else _places_called(asked.search),
         "shows_sample": any(row.community.is_sample for row in page),
         "query": urlencode(asked.plain()),
         "may_save": isinstance(request.user, User),
+        "asks_for_something": bool(set(asked.plain()) - {"community", "fresh"}),
     }
     return render(request, "public/seeking.html", context)
+
+
+def _places_called(typed: str) -> list[HitRow]:
+    """Places that seek nothing here but are called as somebody searched."""
+    hits = map(HitRow, search(typed, limit=SUGGESTED)) if typed else ()
+    return [row for row in hits if not row.is_seeking]
 
 
 def _with_own_community(query: QueryDict, roles: Sequence[CommunityRole]) -> QueryDict:
@@ -228,13 +233,13 @@ def _fit(row: SeekingEntry, viewpoint: Viewpoint | None) -> str:
     if not met and not given:
         return ""
     return _(
-        "Offers %(met)d of %(needs)d that %(name)s needs; needs %(given)d of %(offers)d that "
-        "%(name)s offers"
+        "Offers %(met)d of %(needs)d that %(name)s needs; %(name)s offers %(given)d of %(others)d "
+        "that they need"
     ) % {
         "met": len(met),
         "needs": len(viewpoint.needs),
         "given": len(given),
-        "offers": len(viewpoint.offers),
+        "others": len(row.needs),
         "name": viewpoint.name,
     }
 

@@ -55,7 +55,7 @@ def _search_matched(notification: Notification) -> MessageText:
     """Those are named that anybody may still see."""
     found = Community.objects.seeking().filter(pk__in=notification.payload["communities"])
     newest = found.select_related("country").order_by("-seeking_entry__published_at", "pk")
-    names = [f"{one.name} ({one.country.label})" for one in newest]
+    names = [f"{one.name} ({one.whereabouts})" for one in newest]
     count = len(names)
     words = ngettext(
         "%(count)s new community fits a search that you have saved.",

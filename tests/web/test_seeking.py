@@ -300,7 +300,7 @@ def test_feed_of_a_search(names: Names) -> None:
     feed = ElementTree.fromstring(answer.content)
     atom = "{http://www.w3.org/2005/Atom}"
     titles = [entry.findtext(f"{atom}title") for entry in feed.iter(f"{atom}entry")]
-    assert titles == ["Kleinstadt, Germany", "Hafenstadt, Germany"]
+    assert titles == ["Kleinstadt, California, Germany", "Hafenstadt, California, Germany"]
     html = Client().get("/communities/?country=DE").text
     assert 'href="/communities/feed.atom?country=DE"' in html
 
@@ -341,7 +341,7 @@ def test_search_is_saved_told_of_once_and_removed(db: None, client: Client) -> N
     assert (announce_matches(), announce_matches()) == (1, 0)
     assert _told(user) == [[fits.pk]]
     text = describe(Notification.objects.get(kind="search_matched"))
-    assert "Fits (Germany)" in " ".join(text.sentences)
+    assert "Fits (California, Germany)" in " ".join(text.sentences)
     assert text.path == f"{url('seeking')}?needs=port_logistics&sort=fresh"
     assert client.get(text.path).status_code == 200
     again = fits.profile
@@ -356,6 +356,17 @@ def test_search_is_saved_told_of_once_and_removed(db: None, client: Client) -> N
     assert client.post(url("saved_search_remove", search.public_id)).status_code == 302
     assert announce_matches() == 0
     assert not SavedSearchHit.objects.exists()
+
+
+def test_search_as_ones_community_sees_it_is_kept_by_name(db: None, client: Client) -> None:
+    own = CommunityFactory(name="Ourtown", published=True)
+    role = CommunityRoleFactory(community=own)
+    client.force_login(role.user)
+    for query in ("needs_ours=on", "country=DE&fresh=on"):
+        client.post(url("saved_searches"), {"query": f"{query}&community={own.pk}"})
+    kept = SavedSearch.objects.order_by("pk").values_list("query", flat=True)
+    assert list(kept) == [{"community": own.pk, "needs_ours": True}, {"country": "DE"}]
+    assert "As seen by: Ourtown" in client.get(url("saved_searches")).text
 
 
 def test_own_community_is_no_news(db: None) -> None:

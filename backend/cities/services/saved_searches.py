@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -29,14 +30,18 @@ def searches_of(user: User) -> QuerySet[SavedSearch]:
 
 @transaction.atomic
 def save_search(*, by: User, query: Mapping[str, Any]) -> SavedSearch:
-    """Keeps a search, the fields of ``Asked`` that are set. The same one again stays as it is.
+    """Keeps a search, the fields of ``Asked`` that are set, without those that say nothing of whom
+    it finds anew. The same one again stays as it is.
 
     Raises:
         InvalidFields: it asks for nothing. Conflict: as many as one may have (code
             ``too_many_searches``).
     """
-    wanted = {name: value for name, value in asked_of(query).plain().items() if name != "fresh"}
-    if not set(wanted) - {"community"}:
+    asked = asked_of(query)
+    as_ours = asked.needs_ours or asked.offers_ours
+    kept = replace(asked, fresh=False, community=asked.community if as_ours else None)
+    wanted = kept.plain()
+    if not wanted:
         raise InvalidFields({"query": [_("Choose at least one filter first.")]})
     User.objects.select_for_update().get(pk=by.pk)  # two at once are counted one after the other
     mine = SavedSearch.objects.filter(user=by)

@@ -301,7 +301,7 @@ def _add_item(made: Atom1Feed, row: SeekingEntry) -> None:
     lines = [f"{title}: {comma_list(words for words, _ in topics)}" for title, topics in sides]
     story = [shown.story.text] if shown.story else []
     made.add_item(
-        title=f"{row.community.name}, {row.community.country.label}",
+        title=f"{row.community.name}, {row.community.whereabouts}",
         link=address,
         description=" · ".join([*lines, *story]),
         unique_id=f"{settings.PUBLIC_URL}/communities/{row.pk}/#{row.published_at:%Y%m%dT%H%M%S}",
@@ -313,6 +313,7 @@ def _add_item(made: Atom1Feed, row: SeekingEntry) -> None:
 def search_words(asked: Asked) -> list[str]:
     """What is asked for, filter by filter, in words: "They need: Port logistics"."""
     form = SeekingFilters(asked.plain())
+    form.full_clean()  # finds the community
     found = []
     for name, value in asked.plain().items():
         field = form.fields[name]

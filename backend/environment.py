@@ -48,6 +48,7 @@ class Environment:
     default_from_email: str
     log_json: bool
     undo_seconds: int
+    page_cache_mb: int
     places_from: int
     metrics_token: str
 
@@ -228,6 +229,15 @@ def _undo_seconds(value: str) -> int:
     return int(value)
 
 
+def _page_cache_mb(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) <= 4096):
+        raise ConfigurationError(
+            f"CSC_PAGE_CACHE_MB is {value!r}; write how many megabytes of public pages each "
+            "process of the web keeps, 1 to 4096, or 0 for none"
+        )
+    return int(value)
+
+
 def _places_from(value: str) -> int:
     if not (value.isascii() and value.isdigit() and int(value) <= 100_000_000):
         raise ConfigurationError(
@@ -330,6 +340,8 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
             "DEFAULT_FROM_EMAIL", "Cities Seeking Cities <no-reply@localhost>"
         ),
         undo_seconds=_undo_seconds(env.get("CSC_UNDO_SECONDS", "60")),
+        # Tests look at what is made, not at what was kept; those of the cache itself set it.
+        page_cache_mb=_page_cache_mb(env.get("CSC_PAGE_CACHE_MB", "0" if mode == "test" else "64")),
         places_from=_places_from(env.get("CSC_PLACES_FROM", "0")),
         metrics_token=_metrics_token(env.get("METRICS_TOKEN", "")),
         log_json=env.get("CSC_LOG", "json" if production else "console") == "json",

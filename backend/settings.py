@@ -227,9 +227,7 @@ CONTACT: dict[str, int] = {
     "longest_hours": 24,
 }
 INVITATIONS: dict[str, int] = {"days": 14, "most_waiting": 50}
-# Bytes of public pages that each process of the web keeps. Tests look at what is made, not at what
-# was kept; those of the cache itself set it.
-PAGE_CACHE_BYTES = 0 if MODE == "test" else 64 * 2**20
+PAGE_CACHE_BYTES = ENV.page_cache_mb * 2**20  # of public pages, in each process of the web
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"},
     "requests": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

@@ -131,6 +131,7 @@ class Service:
             "DATABASE_URL": f"postgresql://{user}:{password}@{db['HOST']}:{db['PORT']}/{db['NAME']}",
             "REDIS_URL": self.broker.url,
             "CSC_MODE": "test",
+            "CSC_PAGE_CACHE_MB": "8",  # as outside of tests
             "CSC_DATA_DIR": str(self.folder),
             "EMAIL_URL": "file:",
             "DJANGO_SETTINGS_MODULE": "backend.settings",

@@ -187,6 +187,7 @@ def test_data_folder_that_root_has_used_before(data: Path, monkeypatch: pytest.M
         ("EMAIL_URL", "mail.example.org", "write smtp://user:password@host:587"),
         ("PUBLIC_URL", "cities.example.org", "write https://cities.example.org"),
         ("CSC_PLACES_FROM", "few", "write how many inhabitants"),
+        ("CSC_PAGE_CACHE_MB", "64M", "write how many megabytes"),
     ],
 )
 def test_variable_that_cannot_be_understood(

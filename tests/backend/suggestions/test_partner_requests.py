@@ -43,16 +43,7 @@ from backend.suggestions.services.partner_requests import (
 from backend.suggestions.services.proposals import propose_pair
 from backend.suggestions.sides import ActsForOtherSide
 from tasks.inline import drain
-from tests.actors import (
-    MEMBERS,
-    STAFF,
-    Ask,
-    World,
-    admitted_actors,
-    api,
-    page,
-    without_its_id,
-)
+from tests.actors import MEMBERS, STAFF, Ask, World, admitted_actors, api, page, without_its_id
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,

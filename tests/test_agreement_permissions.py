@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from backend.common.dates import database_now
+from backend.common.local_times import latest_day
 from backend.introductions.models import Agreement, Partnership
 from backend.introductions.services.activities import log_activity
 from backend.introductions.services.agreements import newest_document
@@ -61,7 +61,7 @@ class Scene:
             partnership_id=self.partnership.pk,
             community_id=self.world.a.pk,
             kind="visit",
-            happened_on=database_now().date(),
+            happened_on=latest_day("America/Los_Angeles"),
             text="A visit.",
         )
         introduction = self.second_introduction()
@@ -302,7 +302,7 @@ def prepare(what: str, scene: Scene) -> None:
     if what == "agreement: confirm":
         scene.send_document()
     elif what == "partnership: renew":
-        rows.update(status="review_due", review_on=database_now().date())
+        rows.update(status="review_due", review_on=latest_day("America/Los_Angeles"))
     elif what == "partnership: honour as staff":
         rows.update(status="dormant")
 

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 from dateutil.tz import datetime_exists
 
+from backend.common.dates import database_now
+
 OPENS, CLOSES = dt.time(9), dt.time(17)
 _EARLY, _LATE = dt.time(7), dt.time(21)
 _QUARTER = dt.timedelta(minutes=15)
@@ -50,6 +52,14 @@ def known_zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+def latest_day(*zones: str) -> dt.date:
+    """Today by the database's clock: in several time zones (IANA names, or empty for UTC) the day
+    of the most eastern. What is dated so has happened for one of those who are there.
+    """
+    now = database_now()
+    return max(now.astimezone(zone_of(zone)).date() for zone in zones)
 
 
 def instant(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:

@@ -28,8 +28,8 @@ from backend.cities.names import name_language
 from backend.cities.permissions import Reader
 from backend.cities.profile_schema import FORMS, document_value
 from backend.cities.vocabularies import label
-from backend.common.dates import database_now
 from backend.common.formatting import comma_list
+from backend.common.local_times import latest_day
 from backend.common.pdf import render_pdf
 from backend.suggestions.pair_text import text_for_side
 from backend.suggestions.public_facts import PlacesApart, places_apart
@@ -41,7 +41,7 @@ Fact = tuple[str, str, str]
 def dossier_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
     """What the page says. Raises NotVisible where the suggestion is not the reader's to see."""
     view = suggestion_for(reader, suggestion_id)
-    today = database_now().date()
+    today = latest_day(view.own.timezone)
     apart = places_apart(view.own, view.other, today)
     pair = text_for_side(view, today)
     return {

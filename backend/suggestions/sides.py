@@ -21,6 +21,7 @@ from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.common.dates import months_after
 from backend.common.errors import NotVisible, WrongState
+from backend.common.local_times import latest_day
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -46,6 +47,12 @@ def rest_from(moment: dt.datetime) -> Greatest:
     rest, and an earlier invitation would reveal it.
     """
     return Greatest(F("closed_until"), Value(cooling_end(moment)))
+
+
+def pair_day(pair: Pair) -> dt.date:
+    """Today for the two sides of a pair: where it is tomorrow already for one of them, that day."""
+    sides = Community.objects.filter(pk__in=(pair.a_id, pair.b_id))
+    return latest_day(*sides.values_list("timezone", flat=True))
 
 
 # Of a community's own candidates, so many in a hundred at the top are a strong fit, and a good one

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from backend.common.dates import database_now
+from backend.common.local_times import latest_day
 from backend.introductions.models import Agreement, Introduction, Partnership, SignedDocument
 from backend.runtime import pdf_libraries
 from tests.actors import World, agreed, drafted, signed_document, signing, terms
@@ -53,7 +53,7 @@ def callers(world: World) -> dict[str, Caller]:
 
 
 def today() -> dt.date:
-    return database_now().date()
+    return latest_day("America/Los_Angeles")
 
 
 def version(world: World, **values: Any) -> dict[str, Any]:

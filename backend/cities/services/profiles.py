@@ -41,6 +41,7 @@ from backend.common.errors import (
     PreconditionFailed,
     WrongState,
 )
+from backend.common.local_times import latest_day
 from backend.common.transitions import change_state, check_transition
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -335,11 +336,12 @@ def pause_profile(*, by: User, community_id: int, until: dt.date | None = None) 
     """No new suggestions until resumed, by hand or by itself on the day ``until``.
 
     Raises:
-        NotVisible, WrongState. InvalidFields: the day is not after today (by the database's clock),
-            or more than two years away.
+        NotVisible, WrongState. InvalidFields: the day is not after the community's today, or
+            more than two years away.
     """
     require_in(by, community_id, Verb.ACT, Resource.DRAFT)
-    today = database_now().date()
+    zone = Community.objects.values_list("timezone", flat=True).get(pk=community_id)
+    today = latest_day(zone)
     if until is not None and not today < until <= years_after(today, LONGEST_PAUSE_YEARS):
         raise InvalidFields(
             {

@@ -34,6 +34,7 @@ from backend.cities.permissions import Reader, require_staff
 from backend.cities.vocabularies import label
 from backend.common.dates import database_now, months_before, whole_months
 from backend.common.errors import NotVisible, WrongState
+from backend.common.local_times import latest_day
 from backend.common.pdf import render_pdf
 from backend.introductions.models import (
     Activity,
@@ -351,7 +352,7 @@ def _certificate(partnership: Partnership) -> str:
         "areas": [label("themes", code, language) for code in partnership.agreement.areas],
         "signatories": signatories,
         "number": partnership.pk,
-        "today": date_format(database_now().date()),
+        "today": date_format(latest_day(pair.a.timezone, pair.b.timezone)),
         "sample": pair.a.is_sample or pair.b.is_sample,
     }
     return render_to_string("introductions/certificate.html", context)

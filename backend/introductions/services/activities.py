@@ -20,6 +20,7 @@ from backend.introductions.services.locks import lock_partnership_as_side
 from backend.introductions.services.partnerships import change_status
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
+from backend.suggestions.sides import pair_day
 
 _P = Partnership.Status
 _REPORT_PARTS = ("achieved", "difficulties", "plans")
@@ -55,7 +56,7 @@ def log_activity(
         partnership_id, community_id, by, Verb.CREATE, Resource.ACTIVITY
     )
     _require_not_over(partnership)
-    today = database_now().date()
+    today = pair_day(partnership.pair)
     _check_activity(partnership, kind, happened_on, text, (own_people, other_people), today)
     first = partnership.pair.a_id == community_id
     activity = Activity.objects.create(

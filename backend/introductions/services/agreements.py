@@ -15,7 +15,6 @@ from backend.cities.documents import LETTER_LIMIT, SafeLetter, check_letter, too
 from backend.cities.models import Membership
 from backend.cities.permissions import require_in
 from backend.common.bounds import longest
-from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.files import stored
 from backend.common.transitions import change_state
@@ -33,6 +32,7 @@ from backend.outbox.services import record, require_quota
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
 from backend.suggestions.services.curation import take_back
+from backend.suggestions.sides import pair_day
 
 _G = Agreement.Status
 MOST_DOCUMENTS = 10  # of one agreement
@@ -188,7 +188,7 @@ def confirm_signature(
     if agreement.signatories.filter(community_id=community_id).exists():
         raise WrongState(_("Your side has confirmed already."))
     require_one_side_of(agreement.introduction, by, community_id)
-    _check_signature(name, office, signed_on)
+    _check_signature(name, office, signed_on, pair_day(agreement.introduction.pair))
     _require_read(document, document_digest)
     Signatory.objects.create(
         agreement=agreement,
@@ -259,12 +259,12 @@ def _require_read(newest: SignedDocument, digest: str) -> None:
     raise DocumentReplaced(read, newest)
 
 
-def _check_signature(name: str, office: str, signed_on: dt.date) -> None:
+def _check_signature(name: str, office: str, signed_on: dt.date, today: dt.date) -> None:
     errors = {}
     for path, value in (("name", name), ("office", office)):
         if not value.strip() or len(value) > longest(Signatory, path) or "\x00" in value:
             errors[path] = [_("Write 1 to 120 characters.")]
-    if signed_on > database_now().date():
+    if signed_on > today:
         errors["signed_on"] = [_("A signature cannot lie in the future.")]
     if errors:
         raise InvalidFields(errors)

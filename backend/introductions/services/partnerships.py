@@ -27,7 +27,7 @@ from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
-from backend.suggestions.sides import require_one_side, rest_from
+from backend.suggestions.sides import pair_day, require_one_side, rest_from
 
 _P = Partnership.Status
 YEARS_TO_REVIEW = 20  # at most, between one review and the next
@@ -135,7 +135,7 @@ def decide_partnership(
         )
     if decision is None:
         raise InvalidFields({"act": [_("Choose one of the decisions.")]})
-    today = database_now().date()
+    today = pair_day(partnership.pair)
     _check_decision(partnership, decision, decided_on, reference, reason, today)
     if act == "resume":
         _require_own_suspension(partnership, community_id)
@@ -222,7 +222,7 @@ def renew_partnership(
     )
     if partnership.status != _P.REVIEW_DUE or partnership.review_on is None:
         raise WrongState(_("No review is due now."))
-    today = database_now().date()
+    today = pair_day(partnership.pair)
     errors = {}
     if not today < next_review_on <= years_after(today, YEARS_TO_REVIEW):
         errors["next_review_on"] = [_("Choose a day in the next 20 years.")]

@@ -21,6 +21,7 @@ from backend.cities.models import Community
 from backend.cities.permissions import Reader
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
+from backend.common.local_times import latest_day
 from backend.introductions.models import Introduction, Partnership
 from backend.introductions.queries.partnerships import (
     OVER,
@@ -113,8 +114,9 @@ def _side(request: HttpRequest, partnership_id: int) -> tuple[Reader, Partnershi
 
 def _forms(partnership: Any, side: int, data: Any = None, only: str = "") -> dict[str, DomainForm]:
     """The page's forms by name; ``only`` is the one that was sent."""
-    pair, today = partnership.pair, database_now().date()
+    pair = partnership.pair
     own, other = (pair.a, pair.b) if pair.a_id == side else (pair.b, pair.a)
+    today = latest_day(own.timezone)
 
     def sent(name: str) -> Any:
         return data if name == only else None

@@ -15,6 +15,7 @@ from backend.cities import services
 from backend.cities.models import Profile
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields
+from backend.common.local_times import latest_day
 from backend.notifications.models import Notification
 from backend.notifications.notices import describe
 from backend.outbox.models import Event
@@ -161,7 +162,7 @@ def test_pause_ends_after_today_and_within_two_years(official: User, days: int) 
         services.pause_profile(
             by=official,
             community_id=profile_of(official).community_id,
-            until=database_now().date() + dt.timedelta(days=days),
+            until=latest_day("America/Los_Angeles") + dt.timedelta(days=days),
         )
     assert list(caught.value.errors) == ["until"]
     assert profile_of(official).status == S.PUBLISHED

@@ -368,6 +368,20 @@ def test_wrong_signatures_are_named(world: World, values: dict[str, Any]) -> Non
     assert set(error.errors) == set(values)
 
 
+def test_signature_of_this_morning_in_tokyo(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At half past midnight there it is still the day before in London."""
+    moment = dt.datetime(2026, 11, 29, 15, 30, tzinfo=dt.UTC)
+    monkeypatch.setattr("backend.common.local_times.database_now", lambda: moment)
+    agreement, day = signing(world), dt.date(2026, 11, 30)
+    refused(lambda: confirmed(world, agreement, "b", signed_on=day), InvalidFields)
+    type(world.b).objects.filter(pk=world.b.pk).update(timezone="Asia/Tokyo")
+    refused(
+        lambda: confirmed(world, agreement, "b", signed_on=day + dt.timedelta(days=1)),
+        InvalidFields,
+    )
+    assert confirmed(world, agreement, "b", signed_on=day).signatories.get().signed_on == day
+
+
 def test_second_confirmation_begins_the_partnership_once(world: World) -> None:
     agreement = confirmed(world, signing(world), "a")
     assert not Partnership.objects.exists()

@@ -17,6 +17,7 @@ from backend.accounts.models import User
 from backend.cities.permissions import reader_of
 from backend.common.dates import database_now, months_before
 from backend.common.errors import InvalidFields, NotVisible, WrongState
+from backend.common.local_times import latest_day
 from backend.introductions.models import Activity, Partnership, StatusChange, YearlyReport
 from backend.introductions.queries.partnerships import health_of, partnership_for, partnerships_of
 from backend.introductions.services.activities import log_activity, retract_activity, save_report
@@ -51,7 +52,7 @@ def partnership(db: None, shared_partnership: int) -> Partnership:
 
 
 def today() -> dt.date:
-    return database_now().date()
+    return latest_day("America/Los_Angeles")
 
 
 def put(partnership: Partnership, status: str, **values: Any) -> Partnership:
@@ -166,6 +167,25 @@ def test_end_and_suspension_need_the_councils_decision(
     for day in (today() + dt.timedelta(days=1), dt.date(2019, 12, 31)):
         refused(decision(world, partnership, "end", decided_on=day), InvalidFields)
     refused(decision(world, partnership, "divorce"), InvalidFields)
+
+
+def test_day_is_that_of_the_sides(
+    world: World, partnership: Partnership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 16:17 on 29 November in London it is the 30th already in Auckland."""
+    moment = dt.datetime(2026, 11, 29, 16, 17, tzinfo=dt.UTC)
+    monkeypatch.setattr("backend.common.local_times.database_now", lambda: moment)
+    there, tomorrow = dt.date(2026, 11, 30), dt.date(2026, 12, 1)
+    acts = [
+        lambda day: decision(world, partnership, "suspend", decided_on=day),
+        lambda day: partial(activity, world, partnership, happened_on=day),
+    ]
+    for act in acts:
+        refused(act(there), InvalidFields)
+    type(world.a).objects.filter(pk=world.a.pk).update(timezone="Pacific/Auckland")
+    for act in reversed(acts):
+        refused(act(tomorrow), InvalidFields)
+        act(there)()
 
 
 def test_database_keeps_an_end_without_decision_out(world: World, partnership: Partnership) -> None:

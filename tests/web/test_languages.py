@@ -320,11 +320,13 @@ def test_long_sitemap_is_divided(client: Client, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(face, "PAGES_A_FILE", 3)
     shown = {f"/communities/{CommunityFactory(published=True).pk}/" for _ in range(4)}
     listed: list[str] = []
-    for number in (1, 2, 3, 4):
-        xml = client.get(f"/sitemap-en-{number}.xml").text
-        listed += re.findall(r"<loc>[^<]*?//[^/]*(/.*?)</loc>", xml)
+    number = 1
+    while (file := client.get(f"/sitemap-en-{number}.xml")).status_code == 200:
+        listed += re.findall(r"<loc>[^<]*?//[^/]*(/.*?)</loc>", file.text)
+        number += 1
     assert shown < set(listed)
-    assert len(listed) == len(set(listed)) == 10
+    assert len(listed) == len(set(listed))
+    assert number - 1 == -(-len(listed) // 3)
 
 
 def test_card_of_a_page_tells_its_title_and_a_community_its_data(client: Client) -> None:

@@ -39,6 +39,7 @@ from tests.division import at_length, one_in
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
+    ExistingPartnershipFactory,
     IntroductionFactory,
     PairFactory,
     SuggestionFactory,
@@ -127,6 +128,10 @@ def signed(scene: Scene) -> dict[str, Any]:
         "is_highest_official": True,
         "signed_on": "2026-02-01",
     }
+
+
+def statement(scene: Scene) -> dict[str, Any]:
+    return {"partner": f"place-{scene.world.c.place_id}", "status": "ended"}
 
 
 def document(scene: Scene) -> dict[str, Any]:
@@ -236,6 +241,21 @@ TABLE: dict[str, tuple[Ask, list[Ask], set[str]]] = {
         [api("communities/{b}/partnerships/")],
         {"committee_member", "chair"},
     ),
+    "named partners: read": (
+        page("{side}/partnerships/named/"),
+        [api("{side}/partnerships/named/")],
+        MEMBERS,
+    ),
+    "named partners: state": (
+        page("{side}/partnerships/named/", {}),
+        [api("{side}/partnerships/named/", statement)],
+        {"official"},
+    ),
+    "claims: confirm several": (
+        page("staff/claims/confirm/", {"claims": "1"}),
+        [api("staff/claims/confirm/", {"claims": [{"id": 1}]})],
+        {"curator"},
+    ),
     "partnerships: list for staff": (
         page("staff/partnerships/"),
         [api("staff/partnerships/")],
@@ -301,6 +321,9 @@ def prepare(what: str, scene: Scene) -> None:
     rows = Partnership.objects.filter(pk=scene.partnership.pk)
     if what == "agreement: confirm":
         scene.send_document()
+    elif what == "named partners: state":
+        for side in (scene.world.a, scene.world.b):
+            ExistingPartnershipFactory(community=side, place=scene.world.c.place)
     elif what == "partnership: renew":
         rows.update(status="review_due", review_on=latest_day("America/Los_Angeles"))
     elif what == "partnership: honour as staff":

@@ -54,6 +54,8 @@ class Resource(StrEnum):
     PUBLIC = "public"  # published profiles, the directory
     DRAFT = "draft"
     LETTER = "letter"
+    # Of partnerships that others name; X: say whether they are active, dormant, ended or none
+    STATEMENT = "statement"
     PICTURE = "picture"  # on the public page: of communities whose people staff have confirmed
     CONTACTS_BEFORE_CONSENT = "contacts_before_consent"
     CONTACTS_AFTER_CONSENT = "contacts_after_consent"
@@ -101,6 +103,11 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
         Actor.OFFICIAL: "CRUX",
         Actor.CURATOR: "RU",
         Actor.ADMIN: "R",
+    },
+    Resource.STATEMENT: {
+        Actor.OFFICIAL: "RX",
+        Actor.COMMITTEE_MEMBER: "R",
+        Actor.CHAIR: "R",
     },
     Resource.PICTURE: {Actor.OFFICIAL: "UD", Actor.CURATOR: "D"},
     Resource.LETTER: {Actor.UNVETTED: "CR", Actor.OFFICIAL: "CR", Actor.CURATOR: "R"},

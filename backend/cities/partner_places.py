@@ -21,6 +21,7 @@ from backend.cities.models import (
     Place,
     PlaceName,
 )
+from backend.cities.models.communities import NOT_OURS
 from backend.cities.models.places import region_spellings
 from backend.cities.names import bare_name, searched_name
 from backend.common.bounds import valid_ids
@@ -164,10 +165,12 @@ def led_to_places(
         and (row.partner_id or row.state == ExistingPartnership.State.CONFIRMED)
     }
     open_rows = [row for row in without if _key(row) not in settled]
-    listed = listed_place_ids(community)
+    denied = {row.place_id for row in stored if row.status == NOT_OURS}
+    listed = listed_place_ids(community) - denied
     said: dict[tuple[str, str], list[int]] = defaultdict(list)
     for one in stored:
-        if one.place_id is not None and one.state != ExistingPartnership.State.DROPPED:
+        is_said = one.state != ExistingPartnership.State.DROPPED and one.status != NOT_OURS
+        if one.place_id is not None and is_said:
             said[one.name_key, str(one.country_id)].append(one.place_id)
     found = places_named(map(_named, open_rows), listed)
 

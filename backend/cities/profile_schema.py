@@ -62,11 +62,16 @@ REGISTRANT_ROLES: Mapping[str, Words] = {
     "works_with_elected": _("I work directly with elected officials"),
 }
 YES_PARTLY_NO: Mapping[str, Words] = {"yes": _("Yes"), "partly": _("Partly"), "no": _("Not yet")}
+FIRST_YEAR = 800  # of a partnership: the oldest that is known, Le Mans and Paderborn, is of 836
 PARTNERSHIP_STATUS: Mapping[str, Words] = {
     "active": _("Active"),
     "dormant": _("Dormant"),
     "ended": _("Ended"),
     "unknown": _("Not known"),
+}
+STATED_STATUS: Mapping[str, Words] = {
+    **PARTNERSHIP_STATUS,
+    "not_ours": _("No partnership, one of the two says"),
 }
 
 

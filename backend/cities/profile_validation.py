@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.formats import number_format
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from backend.cities.drafts import EMPTY, PROVENANCE, SOURCES
@@ -17,7 +19,14 @@ from backend.cities.models import Community, Country
 from backend.cities.models.places import country_called
 from backend.cities.names import bare_name, community_key, searched_name
 from backend.cities.partner_places import NO_PLACE
-from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
+from backend.cities.profile_schema import (
+    FIRST_YEAR,
+    FORMS,
+    GROUP_BY_CODE,
+    GROUPS,
+    PARTNERSHIP_STATUS,
+    Field,
+)
 from backend.cities.vocabularies import Term, vocabulary
 from backend.common.bounds import valid_ids
 from backend.common.errors import InvalidFields
@@ -237,6 +246,22 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
     return rows
 
 
+def first_year(value: Any) -> int:
+    """The year in which a partnership began, up to the one that it is anywhere in the world."""
+    latest = (now() + dt.timedelta(days=1)).year
+    return int(_number(Field("year", "", "integer", minimum=FIRST_YEAR, maximum=latest), value))
+
+
+def year_errors(value: Any) -> list[str]:
+    """What is wrong with the first year of a partnership; nothing where it is not known."""
+    try:
+        if value is not None:
+            first_year(value)
+    except _Wrong as wrong:
+        return [str(wrong)]
+    return []
+
+
 def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or len(value) > 200:
         raise _Wrong(_("Give a list of at most 200 partnerships."))
@@ -248,7 +273,7 @@ def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
             raise _Wrong(_("Each partnership needs the partner's name."))
         entry["country"] = _country(countries, entry.get("country"))
         if "year" in entry:
-            _number(Field("year", "", "integer", minimum=1900, maximum=2100), entry["year"])
+            entry["year"] = first_year(entry["year"])
         if "form" in entry:
             _code(FORMS, entry["form"])
         place = entry.get("place_id")

@@ -28,6 +28,7 @@ from backend.cities.models import (
     Profile,
     VettingLetter,
 )
+from backend.cities.models.communities import NOT_OURS
 from backend.cities.names import LONGEST_NAME, community_key, fold, searched_name
 from backend.cities.permissions import Reader, reader_of, require_staff
 from backend.cities.place_search import Reading, readings
@@ -232,10 +233,11 @@ def partnerships_to_confirm(user: User) -> QuerySet[ExistingPartnership]:
 
 
 def confirmed_partnerships(community_id: int | None = None) -> QuerySet[ExistingPartnership]:
-    """What staff have confirmed, of one public community or of all, by the partner's name. Public:
-    this is the directory.
+    """What staff have confirmed, of one public community or of all, by the partner's name; also
+    where details wait for them again. Public: this is the directory.
     """
-    found = _rows().filter(state=_S.CONFIRMED, community__in=Community.objects.public())
+    once = ExistingPartnership.objects.once_confirmed()
+    found = _rows().filter(pk__in=once, community__in=Community.objects.public())
     if community_id is not None:
         found = found.filter(community_id=community_id)
     return found.order_by("name", "id")
@@ -296,7 +298,10 @@ def partners_to_offer(community: Community, draft: Mapping[str, Any]) -> list[Li
         for row in named
         if not row.get("place_id")
     }
-    listed = listed_partners(community)
+    denied = set(
+        community.existing_partnerships.filter(status=NOT_OURS).values_list("place", flat=True)
+    )
+    listed = [one for one in listed_partners(community) if one.place.pk not in denied]
     keys = [(one.place.country_id, searched_name(one.place.name)) for one in listed]
     return [
         partner
@@ -332,20 +337,28 @@ def public_document(community_id: int, data: Mapping[str, Any]) -> dict[str, Any
     rows = document_value(data, "partnerships", "existing")
     if not rows:
         return shown
-    confirmed = list(
-        confirmed_partnerships(community_id).values_list("place_id", "country_id", "name_key")
-    )
-    places = {place for place, *_name in confirmed if place is not None}
-    names = {(country, key) for _place, country, key in confirmed}
-    unplaced = {(country, key) for place, country, key in confirmed if place is None}
-    kept = [
-        row
-        for row in rows
-        if row.get("place_id") in places
-        or (row["country"], searched_name(row["name"]))
-        in (unplaced if row.get("place_id") else names)
-    ]
+    confirmed = confirmed_partnerships(community_id).filter(state=_S.CONFIRMED)
+    found = list(confirmed.exclude(status=NOT_OURS))
+    places = {one.place_id: one for one in found if one.place_id is not None}
+    names = {(str(one.country_id), one.name_key): one for one in found}
+    unplaced = {key: one for key, one in names.items() if one.place_id is None}
+    kept = []
+    for row in rows:
+        key = row["country"], searched_name(row["name"])
+        one = places.get(row.get("place_id")) or (unplaced if row.get("place_id") else names).get(
+            key
+        )
+        if one is not None:
+            kept.append(_as_confirmed(row, one))
     return {**shown, "partnerships": {"existing": kept}} if kept else shown
+
+
+def _as_confirmed(row: Mapping[str, Any], one: ExistingPartnership) -> dict[str, Any]:
+    """The row with what has been confirmed since the version was published."""
+    later: dict[str, Any] = {"year": one.year, "form": one.form}
+    if one.status != row.get("status", "unknown"):
+        later["status"] = one.status
+    return {part: value for part, value in {**row, **later}.items() if value or part not in later}
 
 
 # How far a draft has come: topics done, what is still needed, and about how many minutes are

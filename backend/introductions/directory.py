@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, overload
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from backend.cities.models import (
     Community,
@@ -17,15 +17,21 @@ from backend.cities.models import (
     Membership,
     Place,
 )
-from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.models.communities import HOME_COUNTRY, OVER
 from backend.cities.models.places import country_name, region_label, whereabouts_words
 from backend.cities.names import fold
 from backend.cities.place_search import Reading
 from backend.cities.queries import confirmed_partnerships, is_named, readings_inside, words_apart
 from backend.introductions.models import Partnership
-from backend.introductions.queries.partnerships import living_partnerships, recognised
+from backend.introductions.queries.partnerships import (
+    latest_statement,
+    living_partnerships,
+    recognised,
+    recorded_between,
+)
 
 UNKNOWN = "unknown"
+_IS_OVER = Q(state=ExistingPartnership.State.CONFIRMED, status__in=OVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +97,20 @@ def recorded_partnerships(asked: RowFilters = RowFilters()) -> QuerySet[Partners
 
 def confirmed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ExistingPartnership]:
     """What staff have confirmed of officials' partnerships from before, where one of the two is a
-    member in good standing.
+    member in good standing; also where its details have changed since and wait for them.
 
     Where both have claimed one, the older row represents it.
     """
     members = member_communities(asked.kind)
     found = (
         confirmed_partnerships()
-        .exclude(status="ended")
+        .exclude(_IS_OVER)
         .filter(Q(community__in=members) | Q(place__community__in=members) | Q(partner__in=members))
     )
-    same = ExistingPartnership.objects.filter(
+    same = ExistingPartnership.objects.once_confirmed().exclude(_IS_OVER)
+    same = same.filter(
         Q(community__place=OuterRef("place")) | Q(community=OuterRef("partner")),
         Q(place=OuterRef("community__place")) | Q(partner=OuterRef("community")),
-        state=ExistingPartnership.State.CONFIRMED,
         pk__lt=OuterRef("pk"),
     )
     found = (
@@ -136,62 +142,41 @@ def listed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ListedPartne
     members = member_places(asked.kind)
     found = ListedPartnership.objects.filter(Q(place_a__in=members) | Q(place_b__in=members))
     found = found.exclude(Exists(recorded_between("place_a", "place_b")))
-    claimed = ExistingPartnership.objects.filter(
-        state=ExistingPartnership.State.CONFIRMED, community__profile__current_version__isnull=False
-    )
-    found = found.exclude(
-        Exists(claimed.filter(community__place=OuterRef("place_a"), place=OuterRef("place_b")))
-    )
-    found = found.exclude(
-        Exists(claimed.filter(community__place=OuterRef("place_b"), place=OuterRef("place_a")))
-    )
+    known = ExistingPartnership.objects.once_confirmed()
+    public = known.filter(community__profile__current_version__isnull=False)
+    for one, other in (("place_a", "place_b"), ("place_b", "place_a")):  # apart, so they are hashed
+        said = public.filter(community__place=OuterRef(one), place=OuterRef(other))
+        found = found.exclude(Exists(said))
+    found = found.annotate(stated=Subquery(latest_statement()))
     if asked.country:
         found = found.filter(Q(place_a__country=asked.country) | Q(place_b__country=asked.country))
     if asked.place:
         found = found.filter(Q(place_a=asked.place) | Q(place_b=asked.place))
     sides = {f"{side}__": (f"{side}__search_text",) for side in ("place_a", "place_b")}
     found = found.filter(is_named(asked.search, sides))
-    if (
-        asked.theme
-        or asked.recognised
-        or asked.decade is not None
-        or asked.status not in ("", UNKNOWN)
-    ):
+    if asked.theme or asked.recognised:
         return found.none()
+    if asked.status == UNKNOWN:
+        found = found.filter(Q(stated__isnull=True) | Q(stated__status=UNKNOWN))
+    elif asked.status:
+        found = found.filter(stated__status=asked.status)
+    if asked.decade is not None:
+        found = found.filter(stated__year__gte=asked.decade, stated__year__lt=asked.decade + 10)
     return found.select_related("place_a__country", "place_b__country").order_by(
         "place_a__name", "place_b__name", "id"
     )
 
 
-def recorded_between(one: str, other: str, of: str = "__place") -> QuerySet[Partnership]:
-    """Living partnerships of the two that the outer query names, by their places or, with an empty
-    ``of``, by their communities.
-    """
-    living = Partnership.objects.exclude(
-        status__in=(Partnership.Status.ENDED, Partnership.Status.EMERITUS)
-    )
-    ways = ((one, other), (other, one))
-    return living.filter(
-        any_of(Q(**{f"pair__a{of}": OuterRef(a), f"pair__b{of}": OuterRef(b)}) for a, b in ways)
-    )
-
-
-def any_of(conditions: Any) -> Q:
-    joined = Q()
-    for condition in conditions:
-        joined |= condition
-    return joined
-
-
 # The directory: partnerships of members, recorded here, confirmed by staff, or named by public
-# lists.
+# lists, with what one of the two has said of them since.
 #
 # Only partnerships of members in good standing are listed, of a U.S. or a Global Member with
 # anybody in the world; a tie of others is not invalid, it is unlisted (domain.md). One that is
 # recorded is not listed again because somebody claims it or a public list names it.
 
 
-RECORDED, CONFIRMED, LISTED = SOURCES = "recorded", "confirmed", "listed"
+RECORDED, CONFIRMED, STATED, LISTED = SOURCES = "recorded", "confirmed", "stated", "listed"
+# STATED: by one of the two, of a pair that is listed or was confirmed before, and not checked yet
 
 
 MOST_ARCS = 200
@@ -310,7 +295,9 @@ def _confirmed_rows() -> QuerySet[ExistingPartnership]:
 
 def _ends_of_listed() -> QuerySet[ListedPartnership, dict[str, Any]]:
     ends = [f"{side}__{part}" for side in ("place_a", "place_b") for part in _OF_A_PLACE]
-    return listed_of_members().select_related(None).order_by().values("pk", "sources", *ends)
+    return (
+        listed_of_members().select_related(None).order_by().values("pk", "sources", "stated", *ends)
+    )
 
 
 def _place_side(place: Place, community: int | None, name: str = "") -> DirectorySide:
@@ -362,7 +349,7 @@ def _of_confirmed(row: ExistingPartnership, ids: _CommunityIds) -> Entry:
     of_place = _community_of(place)
     public = ids.first_public(of_place, row.partner_id)
     return Entry(
-        source=CONFIRMED,
+        source=CONFIRMED if row.state == ExistingPartnership.State.CONFIRMED else STATED,
         row=row.pk,
         a=_community_side(community, ids),
         b=_place_side(place, public, row.name) if place is not None else _named_side(row, public),
@@ -389,14 +376,15 @@ def _of_listed(row: Mapping[str, Any], ids: _CommunityIds) -> Entry:
         DirectorySide(name, of, region, pk, ids.first_public(community), north, east, _words(text))
         for pk, name, of, region, north, east, text, community in ends
     )
+    stated = row["stated"] or {}
     return Entry(
-        source=LISTED,
+        source=STATED if stated else LISTED,
         row=row["pk"],
         a=a,
         b=b,
-        form="",
-        status=UNKNOWN,
-        year=None,
+        form=stated.get("form", ""),
+        status=stated.get("status", UNKNOWN),
+        year=stated.get("year"),
         themes=(),
         is_recognised=False,
         is_sample=False,

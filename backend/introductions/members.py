@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from backend.cities.models import Community, ExistingPartnership, Membership
-from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.models.communities import HOME_COUNTRY, OVER
 from backend.cities.models.places import country_name
-from backend.introductions.directory import DirectorySide, Entry, any_of, member_communities
+from backend.introductions.directory import DirectorySide, Entry, member_communities
 from backend.introductions.models import Partnership
-from backend.introductions.queries.partnerships import living_partnerships
+from backend.introductions.queries.partnerships import any_of, living_partnerships
 
 U_S, GLOBAL = "us", "global"
 
@@ -63,7 +63,7 @@ def with_form(form: str) -> Q:
         state=ExistingPartnership.State.CONFIRMED,
         community__in=Community.objects.public(),
         form=form,
-    ).exclude(status="ended")
+    ).exclude(status__in=OVER)
     return Q(Exists(_recorded().filter(form=form))) | Q(Exists(stated))
 
 

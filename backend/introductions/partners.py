@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from django.db.models import Q
 
 from backend.cities.models import Community, ExistingPartnership, ListedPartnership, Place
+from backend.cities.models.communities import NOT_OURS, OVER
 from backend.cities.models.places import country_name
-from backend.introductions.directory import CONFIRMED, RECORDED, UNKNOWN
+from backend.introductions.directory import CONFIRMED, RECORDED, STATED, UNKNOWN
 from backend.introductions.queries.partnerships import living_partnerships
 
 THEIRS = "theirs"  # said by the partner and confirmed by staff
+STATED_BY_THEM = "stated_by_partner"  # said by the partner, not checked yet
 
 Key = tuple[str, object]
 Side = Place | Community
@@ -21,7 +23,7 @@ Side = Place | Community
 @dataclass(slots=True)
 class PartnerShown:
     """``community`` is set where the partner has a public page, ``sources`` are RECORDED,
-    CONFIRMED, THEIRS or tags of public lists, the weightiest first.
+    CONFIRMED, THEIRS, STATED, STATED_BY_THEM or tags of public lists, in the order of what counts.
     """
 
     name: str
@@ -39,7 +41,7 @@ class PartnerShown:
 
     @property
     def rank(self) -> tuple[object, ...]:
-        order = (self.status == "ended", not self.is_recognised, RECORDED not in self.sources)
+        order = (self.status in OVER, not self.is_recognised, RECORDED not in self.sources)
         return (*order, self.status == UNKNOWN, country_name(self.country), self.name)
 
 
@@ -53,14 +55,34 @@ class _Said:
     form: str = ""
     year: int | None = None
     is_recognised: bool = False
+    is_claim: bool = False  # staff have never confirmed it
+
+    @property
+    def is_denied(self) -> bool:
+        return self.status == NOT_OURS and self.source in (CONFIRMED, THEIRS)
+
+    @property
+    def counts_against_denial(self) -> bool:
+        return self.source in (RECORDED, CONFIRMED, THEIRS) and self.status not in OVER
 
 
 def partners_of(place: Place | None, community: Community | None) -> list[PartnerShown]:
     """The partners of a place and of the community registered for it, each once: those with an
     agreement here first, then by country and name. Public. Four queries.
+
+    What a side says is shown at once where somebody else names the pair too; what it alone says,
+    once staff have confirmed it. Staff's confirmation that it is no partnership takes the pair out,
+    unless it is recorded here or confirmed by the other side.
     """
+    said_of_all = list(_all_said(place, community))
+    named = {_key(said.partner) for said in said_of_all if not said.is_claim}
+    denied = {_key(said.partner) for said in said_of_all if said.is_denied} - {
+        _key(said.partner) for said in said_of_all if said.counts_against_denial
+    }
     rows: dict[Key, PartnerShown] = {}
-    for said in _all_said(place, community):
+    for said in said_of_all:
+        if _key(said.partner) in denied or _key(said.partner) not in named:
+            continue
         row = rows.setdefault(_key(said.partner), _partner(said.partner))
         row.sources += [said.source] if said.source not in row.sources else []
         if row.status == UNKNOWN:
@@ -87,14 +109,14 @@ def _recorded(community: Community) -> Iterator[_Said]:
 
 
 def _stated(place: Place | None, community: Community | None) -> Iterator[_Said]:
-    """What staff have confirmed of what either side says; the community's own words first."""
+    """What either side says; the community's own words first."""
     own = community.pk if community is not None else None
     about = Q(community=own) | Q(partner=own) if own is not None else Q(pk=None)
     if place is not None:
         about |= Q(place=place)
     found = ExistingPartnership.objects.filter(
         about,
-        state=ExistingPartnership.State.CONFIRMED,
+        state__in=(ExistingPartnership.State.CONFIRMED, ExistingPartnership.State.CLAIMED),
         community__in=Community.objects.public(),
     ).select_related("country", "place__country", "partner__country", "community__country")
     found = found.defer("place__search_text", "place__alternate_names")
@@ -103,7 +125,14 @@ def _stated(place: Place | None, community: Community | None) -> Iterator[_Said]
         partner: Side | ExistingPartnership = row.community
         if is_own:
             partner = row.place or row.partner or row
-        yield _Said(partner, CONFIRMED if is_own else THEIRS, row.status, row.form, row.year)
+        is_checked = row.state == ExistingPartnership.State.CONFIRMED
+        source = {
+            (True, True): CONFIRMED,
+            (True, False): STATED,
+            (False, True): THEIRS,
+            (False, False): STATED_BY_THEM,
+        }[is_own, is_checked]
+        yield _Said(partner, source, row.status, row.form, row.year, is_claim=not row.was_confirmed)
 
 
 def _listed(place: Place) -> Iterator[_Said]:

@@ -1,4 +1,4 @@
-"""Notices about agreements and partnerships."""
+"""Notices about agreements and partnerships, and about what communities say of theirs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from backend.cities.notices import side_names, to_sides, without
+from backend.cities.models import ExistingPartnership
+from backend.cities.notices import own_name, side_names, to_owners, to_sides, without
+from backend.common.formatting import comma_list
 from backend.introductions.models import Agreement, Partnership, YearlyReport
 from backend.notifications.models import Notification
-from backend.notifications.notices import MessageText, notice, subject_page
+from backend.notifications.notices import MessageText, community_page, notice, subject_page
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 
@@ -263,3 +265,59 @@ def _report_due(notification: Notification) -> MessageText:
         ),
         _("Write the report"),
     )
+
+
+# What a community says of its partnerships
+
+
+MOST_NAMED = 20
+
+
+def _answered_recipients(event: Event) -> list[Notification]:
+    """Once for all that staff have answered in one act."""
+    rows, new = event.payload.get("rows"), event.payload.get("new")
+    return to_owners(event, rows=rows, answer=new) if rows else []
+
+
+@notice(
+    "statements_checked",
+    gettext_lazy("Partnerships checked by staff"),
+    Topic.EXISTING_PARTNERSHIP_ANSWERED,
+    recipients=_answered_recipients,
+    path=community_page("web:named_partners"),
+)
+def _statements_checked(notification: Notification) -> MessageText:
+    ids = notification.payload["rows"]
+    rows = ExistingPartnership.objects.filter(pk__in=ids[:MOST_NAMED]).order_by("name", "pk")
+    rows = rows.select_related("country", "place__country", "partner__country")
+    names = "; ".join(_named(row) for row in rows)
+    if len(ids) > MOST_NAMED:
+        names += " …"
+    own = own_name(notification)
+    if notification.payload["answer"] == ExistingPartnership.State.CONFIRMED:
+        return MessageText(
+            _("Staff have confirmed partnerships"),
+            (
+                _("Staff have confirmed what %(own)s says of: %(names)s.")
+                % {"own": own, "names": names},
+                _("It is on the page of your community."),
+            ),
+            _("See what was checked"),
+        )
+    note = next((row.note for row in rows if row.note), "")
+    said = _("Staff have not confirmed what %(own)s says of: %(names)s.")
+    reason = (_("The reason: %(note)s") % {"note": note},) if note else ()
+    return MessageText(
+        _("Staff have not confirmed a partnership"),
+        (
+            said % {"own": own, "names": names},
+            *reason,
+            _("You can correct what you say, or write to staff."),
+        ),
+        _("See what was checked"),
+    )
+
+
+def _named(row: ExistingPartnership) -> str:
+    side = row.place or row.partner
+    return comma_list((row.name, side.whereabouts if side is not None else row.country.label))

@@ -27,7 +27,7 @@ from backend.cities.sample.places import (
     OFFICIAL_ABROAD,
     OFFICIAL_AT_HOME,
 )
-from backend.cities.services.communities import propose_partnerships
+from backend.cities.services.claims import propose_partnerships
 from backend.cities.services.invitations import ask_to_join
 from backend.cities.services.vetting import approve_profile, attach_letter
 from backend.common.dates import database_now

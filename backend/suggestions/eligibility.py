@@ -198,9 +198,7 @@ def declared_partners(row_id: int | None = None) -> set[tuple[int, int]]:
     rows = ExistingPartnership.objects.in_force()
     if row_id is not None:
         rows = rows.filter(pk=row_id)
-    named = rows.filter(Q(place__community__isnull=False) | Q(partner__isnull=False))
-    other = Coalesce("place__community__id", "partner_id")
-    sides = set(named.values_list("community_id", other))
+    sides = _registered_sides(rows)
     by_name = list(rows.filter(place__isnull=True, partner__isnull=True))
     later = communities_named(by_name)
     for row in by_name:
@@ -209,21 +207,52 @@ def declared_partners(row_id: int | None = None) -> set[tuple[int, int]]:
             for community in later[row.pk]
             if row.answered_at is not None and community.registered_at > row.answered_at
         }
+    return _in_order(sides)
+
+
+def _registered_sides(rows: QuerySet[ExistingPartnership]) -> set[tuple[int, int]]:
+    """Who says it and the registered partner that the row names."""
+    named = rows.filter(Q(place__community__isnull=False) | Q(partner__isnull=False))
+    other = Coalesce("place__community__id", "partner_id")
+    return set(named.values_list("community_id", other))
+
+
+def _in_order(sides: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
     return {(min(pair), max(pair)) for pair in sides if pair[0] != pair[1]}
 
 
+def stated_partners() -> set[tuple[int, int]]:
+    """Pairs (smaller id first) of which one says that they are partners and staff have not answered
+    yet: not suggested anew meanwhile; what is open stays open until staff confirm.
+    """
+    return _in_order(_registered_sides(ExistingPartnership.objects.waiting()))
+
+
+def listed_and_not_denied() -> QuerySet[ListedPartnership]:
+    """What public lists name, but those of which one side says, confirmed by staff, that the
+    partnership ended or is none.
+    """
+    found = ListedPartnership.objects.all()
+    for one, other in (("place_a", "place_b"), ("place_b", "place_a")):
+        denied = ExistingPartnership.objects.over().filter(
+            community__place=OuterRef(one), place=OuterRef(other)
+        )
+        found = found.exclude(Exists(denied))
+    return found
+
+
 def listed_partners() -> set[tuple[int, int]]:
-    """Pairs (smaller id first) of registered communities that a public list names."""
+    """Pairs (smaller id first) of registered communities that a public list names, unless one of
+    them has denied it.
+    """
     registered = Q(place_a__community__isnull=False, place_b__community__isnull=False)
-    sides = ListedPartnership.objects.filter(registered).values_list(
-        "place_a__community__id", "place_b__community__id"
-    )
-    return {(min(pair), max(pair)) for pair in sides}
+    sides = listed_and_not_denied().filter(registered)
+    return _in_order(sides.values_list("place_a__community__id", "place_b__community__id"))
 
 
 def known_partners() -> set[tuple[int, int]]:
-    """Pairs (smaller id first) that are partners before they came: declared or listed."""
-    return declared_partners() | listed_partners()
+    """Pairs (smaller id first) that are partners before they came: declared, stated or listed."""
+    return declared_partners() | stated_partners() | listed_partners()
 
 
 BY_HAND = (Pair.BlockReason.TO_INTRODUCE, Pair.BlockReason.INTRODUCED)

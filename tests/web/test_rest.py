@@ -232,7 +232,7 @@ PUBLIC_LISTS = {
     ),
     "/api/v1/listed-partnerships/": (
         "/partnerships/",
-        ("status=active", "decade=1980", "kind=x", "place=9223372036854775808"),
+        ("status=suspended", "decade=799", "kind=x", "place=9223372036854775808"),
     ),
 }
 

@@ -246,26 +246,45 @@ class Contact(models.Model):
 # staff have confirmed it.
 
 
+# A further status: that there is no such partnership, of one that somebody else names
+NOT_OURS = "not_ours"
+OVER = ("ended", NOT_OURS)
+
+
 class ExistingPartnershipQuerySet(models.QuerySet["ExistingPartnership"]):
     def in_force(self) -> ExistingPartnershipQuerySet:
         """Partnerships that staff have confirmed and that are not said to have ended: dormant ones
         too, and those whose details changed after staff had confirmed them.
         """
+        return self.once_confirmed().exclude(status__in=OVER)
+
+    def once_confirmed(self) -> ExistingPartnershipQuerySet:
+        """What staff have confirmed, also where its details wait for them again."""
         states = ExistingPartnership.State
+        return self.filter(state__in=(states.CONFIRMED, states.CLAIMED), answered_at__isnull=False)
+
+    def over(self) -> ExistingPartnershipQuerySet:
+        """Of which staff have confirmed that they ended, or are none."""
+        return self.filter(state=ExistingPartnership.State.CONFIRMED, status__in=OVER)
+
+    def waiting(self) -> ExistingPartnershipQuerySet:
+        """Living ones by what a public community says, of which staff have said nothing yet."""
         return self.filter(
-            state__in=(states.CONFIRMED, states.CLAIMED), answered_at__isnull=False
-        ).exclude(status="ended")
+            state=ExistingPartnership.State.CLAIMED,
+            answered_at__isnull=True,
+            community__in=Community.objects.public(),
+        ).exclude(status__in=OVER)
 
 
 class ExistingPartnership(models.Model):
-    """One partnership of a profile's group "partnerships", as the owner last submitted or published
-    it.
+    """What a community says of one partnership: in its profile's group "partnerships", or of one
+    that somebody else names.
 
-    ``services.communities.propose_partnerships`` keeps the rows in step with the profile: a new or
-    changed row is CLAIMED, one taken out of the profile is DROPPED. Staff answer a claim (CONFIRMED
-    or REFUSED) by ``suggestions.services.partners.answer_partnership``. The directory and the
-    public page show confirmed rows alone (``introductions.directory``); pairs that public lists
-    name are there anyway, as listed.
+    ``services.claims`` keeps the rows: a new or changed row is CLAIMED, one taken out of the
+    profile is DROPPED. Staff answer a claim (CONFIRMED or REFUSED) by
+    ``suggestions.services.partners.answer_partnership``. A partnership that only the community
+    names is shown to others once it is confirmed; of one that a public list or the partner names,
+    the claim is shown at once, as not checked (``introductions.directory``).
 
     Two registered communities with a row ``in_force()`` are partners: no suggestion is made of them
     (``suggestions.eligibility.declared_partners``). The other one is the community of ``place`` or,
@@ -356,3 +375,9 @@ class ExistingPartnership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}, {self.country_id}"
+
+    @property
+    def was_confirmed(self) -> bool:
+        """Whether staff have confirmed it, and at most its details wait for them again."""
+        waits = self.state == self.State.CLAIMED and self.answered_at is not None
+        return waits or self.state == self.State.CONFIRMED

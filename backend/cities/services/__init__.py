@@ -1,7 +1,5 @@
-from backend.cities.services.communities import (
-    propose_partnerships,
-    register_community,
-)
+from backend.cities.services.claims import propose_partnerships
+from backend.cities.services.communities import register_community
 from backend.cities.services.memberships import (
     announce_ending_memberships,
     apply_members,

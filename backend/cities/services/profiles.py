@@ -31,7 +31,7 @@ from backend.cities.partner_places import led_to_places
 from backend.cities.permissions import require_in
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.profile_validation import check_document, missing_answers, valid_part
-from backend.cities.services.communities import propose_partnerships
+from backend.cities.services.claims import propose_partnerships
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.dates import MonthsAfter, database_now, years_after
 from backend.common.errors import (
@@ -148,7 +148,7 @@ def save_draft(
     collided = collisions(profile.draft, changed, profile.answer_revisions, known)
     if collided:
         raise DraftConflict(profile.draft_revision, collided)
-    _write(profile, changed, {*_sent(changes), *confirm}, by)
+    write_draft(profile, changed, {*_sent(changes), *confirm}, by)
     return profile
 
 
@@ -169,7 +169,9 @@ def _sent(changes: Mapping[str, Mapping[str, Any]]) -> set[str]:
     } & SOURCES.keys()
 
 
-def _write(profile: Profile, changed: Mapping[str, Any], looked_at: set[str], by: User) -> None:
+def write_draft(
+    profile: Profile, changed: Mapping[str, Any], looked_at: set[str], by: User
+) -> None:
     draft = with_answers(profile.draft, dict(changed))
     sources = open_data(profile.community) if looked_at else {}
     provenance = marked(draft, sources, looked_at)

@@ -20,7 +20,7 @@ from django.db.models import (
     Subquery,
     Value,
 )
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce, Greatest, JSONObject
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.formats import date_format
@@ -29,7 +29,7 @@ from django.utils.translation import ngettext
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
-from backend.cities.models import CommunityRole, Membership
+from backend.cities.models import Community, CommunityRole, ExistingPartnership, Membership
 from backend.cities.permissions import Reader, require_staff
 from backend.cities.vocabularies import label
 from backend.common.dates import database_now, months_before, whole_months
@@ -356,3 +356,42 @@ def _certificate(partnership: Partnership) -> str:
         "sample": pair.a.is_sample or pair.b.is_sample,
     }
     return render_to_string("introductions/certificate.html", context)
+
+
+# Conditions that the directory asks of pairs, each for a subquery.
+
+
+def latest_statement() -> QuerySet[ExistingPartnership, Any]:
+    """What one of the two has said last of the listed pair and staff have not answered: an object
+    of ``by`` (a community's number), ``status``, ``year`` and ``form``.
+    """
+    # Each end is one of the pair: no community is its own partner
+    ends = (OuterRef("place_a"), OuterRef("place_b"))
+    open_ones = ExistingPartnership.objects.filter(
+        any_of(Q(place=end) for end in ends),
+        any_of(Q(community__place=end) for end in ends),
+        state=ExistingPartnership.State.CLAIMED,
+        community__in=Community.objects.public(),
+    )
+    said = JSONObject(by="community_id", status="status", year="year", form="form")
+    return open_ones.order_by("-claimed_at", "-pk").values(said=said)[:1]
+
+
+def recorded_between(one: str, other: str, of: str = "__place") -> QuerySet[Partnership]:
+    """Living partnerships of the two that the outer query names, by their places or, with an empty
+    ``of``, by their communities.
+    """
+    living = Partnership.objects.exclude(
+        status__in=(Partnership.Status.ENDED, Partnership.Status.EMERITUS)
+    )
+    ways = ((one, other), (other, one))
+    return living.filter(
+        any_of(Q(**{f"pair__a{of}": OuterRef(a), f"pair__b{of}": OuterRef(b)}) for a, b in ways)
+    )
+
+
+def any_of(conditions: Any) -> Q:
+    joined = Q()
+    for condition in conditions:
+        joined |= condition
+    return joined

@@ -14,12 +14,13 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from backend.cities.models import ListedPartnership
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.suggestions.eligibility import (
     barred_by_staff,
     declared_partners,
+    listed_and_not_denied,
     pairs_being_introduced,
+    stated_partners,
     unavailable_pairs,
 )
 from backend.suggestions.models import Pair
@@ -28,10 +29,12 @@ from matching.types import ProfileRecord, Snapshot, Sought, Tie
 
 
 def _listed() -> list[tuple[int, int, str, str]]:
-    """Listed partnerships with a registered community: both places and their countries."""
+    """Listed partnerships with a registered community, unless it has denied them: both places and
+    their countries.
+    """
     fields = ("place_a_id", "place_b_id", "place_a__country_id", "place_b__country_id")
     registered = Q(place_a__community__isnull=False) | Q(place_b__community__isnull=False)
-    return list(ListedPartnership.objects.filter(registered).values_list(*fields))
+    return list(listed_and_not_denied().filter(registered).values_list(*fields))
 
 
 def _barred_pairs(
@@ -51,6 +54,7 @@ def _barred_pairs(
         barred.add((a, b))
         partners[a].add(b)
         partners[b].add(a)
+    barred |= stated_partners()
     barred.update(unavailable_pairs(now).values_list("a_id", "b_id"))
     return barred, partners
 

@@ -4,9 +4,11 @@ names, keeps the two from being suggested to each other, and closes the suggesti
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -22,7 +24,7 @@ from backend.cities.services.communities import lock_names
 from backend.cities.states import EXISTING_TRANSITIONS
 from backend.common.bounds import longest, valid_ids
 from backend.common.dates import database_now
-from backend.common.errors import InvalidFields, NotVisible
+from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible
 from backend.common.transitions import change_state
 from backend.outbox.models import Event
 from backend.outbox.services import record
@@ -49,6 +51,7 @@ def answer_partnership(
     note: str = "",
     place_id: int | None = None,
     partner_id: int | None = None,
+    claimed_at: dt.datetime | None = None,
 ) -> ExistingPartnership:
     """A curator confirms or refuses a claimed partnership; a refusal says why, for its owners to
     read.
@@ -61,31 +64,95 @@ def answer_partnership(
             NO_PLACE: none of those that have its name.
         partner_id: which registered community it is, instead of a place. One that has a place is
             stored as that place.
+        claimed_at: when it was claimed as it was read; None: as it is now.
 
     Raises:
-        NotVisible: no curator, or no such row. InvalidFields: another answer, a refusal without
+        NotVisible: no curator, or no such row. Conflict: it was claimed anew since (code
+            ``claim_changed``). InvalidFields: another answer, a refusal without
             words, a place or community that it cannot be, both, the community itself, or a
             confirmation that does not say which of those with that name it is. WrongState: not in
             that state.
     """
     require_staff(by, Verb.ACT, Resource.CURATION)
-    row = (
-        ExistingPartnership.objects.select_for_update(of=("self",))
-        .select_related("country", "community")
-        .filter(pk=partnership_id)
-        .first()
-    )
+    row = _locked([partnership_id]).get(partnership_id)
     if row is None:
         raise NotVisible
     lock_names(row.country_id)
-    chosen, errors = _chosen(row, place_id, partner_id)
+    _require_unchanged(row, claimed_at)
+    old = _answer(row, by, answer, note, _chosen(row, place_id, partner_id))
+    _record_answers([(row, old)], by)
+    if answer == _S.CONFIRMED:
+        _close_and_ask(declared_partners(row.pk), by)
+    return row
+
+
+@transaction.atomic
+def confirm_partnerships(
+    *, by: User, claims: Mapping[int, dt.datetime | None]
+) -> tuple[list[ExistingPartnership], dict[int, list[str]]]:
+    """Confirms several claims as they are; returns those that are confirmed, and what is wrong with
+    each of the others, by its id. Each community is told once of all of its own.
+
+    Args:
+        claims: id → when it was claimed as it was read; None: as it is now.
+
+    Raises NotVisible: no curator.
+    """
+    require_staff(by, Verb.ACT, Resource.CURATION)
+    rows = _locked(claims)  # all of them before any country: no ring with who answers one
+    for country in sorted({str(row.country_id) for row in rows.values()}):
+        lock_names(country)
+    answered: list[tuple[ExistingPartnership, str]] = []
+    wrong: dict[int, list[str]] = {}
+    for pk, claimed_at in claims.items():
+        try:
+            if pk not in rows:
+                raise NotVisible
+            row = rows[pk]
+            _require_unchanged(row, claimed_at)
+            old = _answer(row, by, _S.CONFIRMED, "", _chosen(row, None, None))
+            answered.append((row, old))
+        except InvalidFields as invalid:
+            wrong[pk] = [line for lines in invalid.errors.values() for line in lines]
+        except DomainError as refusal:
+            wrong[pk] = [refusal.message]
+    _record_answers(answered, by)
+    confirmed = [row for row, _old in answered]
+    _close_and_ask({pair for row in confirmed for pair in declared_partners(row.pk)}, by)
+    return confirmed, wrong
+
+
+def _locked(ids: Iterable[int]) -> dict[int, ExistingPartnership]:
+    rows = ExistingPartnership.objects.select_for_update(of=("self",)).select_related(
+        "country", "community"
+    )
+    return {row.pk: row for row in rows.filter(pk__in=valid_ids(ids)).order_by("pk")}
+
+
+def _require_unchanged(row: ExistingPartnership, claimed_at: dt.datetime | None) -> None:
+    if claimed_at is not None and row.claimed_at != claimed_at:
+        raise Conflict(
+            "The community has changed what it says since you read it. Read it again.",
+            code="claim_changed",
+        )
+
+
+def _answer(
+    row: ExistingPartnership,
+    by: User,
+    answer: str,
+    note: str,
+    said: tuple[_Partner, dict[str, list[str]]],
+) -> str:
+    """Writes the answer to a locked row; returns the state that it was in."""
+    chosen, errors = said
     if answer == _S.CONFIRMED and not errors:
         errors = _check_itself(row, chosen) or _check_is_said(row, chosen)
     if not errors:
         errors = _check_once(row, chosen)
     if errors := _check_words(answer, note) | errors:
         raise InvalidFields(errors)
-    old = change_state(
+    return change_state(
         row,
         "state",
         answer,
@@ -96,19 +163,31 @@ def answer_partnership(
         place_id=chosen.place_id,
         partner_id=chosen.partner_id,
     )
-    record(
-        Topic.EXISTING_PARTNERSHIP_ANSWERED,
-        subject=row,
-        by=by,
-        community_id=row.community_id,
-        old=old,
-        new=answer,
-    )
-    if answer == _S.CONFIRMED:
-        partners = declared_partners(row.pk)
-        _close(partners, by)
-        _ask_staff(partners, by)
-    return row
+
+
+def _record_answers(answered: Iterable[tuple[ExistingPartnership, str]], by: User) -> None:
+    """One event a row; the first of each community names all of them, for one notice."""
+    by_community: dict[int, list[tuple[ExistingPartnership, str]]] = defaultdict(list)
+    for row, old in answered:
+        by_community[row.community_id].append((row, old))
+    for community_id, rows in by_community.items():
+        told: dict[str, Any] = {"rows": [row.pk for row, _old in rows]}
+        for row, old in rows:
+            record(
+                Topic.EXISTING_PARTNERSHIP_ANSWERED,
+                subject=row,
+                by=by,
+                community_id=community_id,
+                old=old,
+                new=row.state,
+                **told,
+            )
+            told = {}
+
+
+def _close_and_ask(partners: Collection[tuple[int, int]], by: User) -> None:
+    _close(partners, by)
+    _ask_staff(partners, by)
 
 
 def _check_words(answer: str, note: str) -> dict[str, list[str]]:

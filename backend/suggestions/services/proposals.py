@@ -26,6 +26,7 @@ from backend.suggestions.eligibility import (
     declared_partners,
     listed_partners,
     rules_against,
+    stated_partners,
 )
 from backend.suggestions.models import HandProposal, Pair, Suggestion
 from backend.suggestions.scoring import (
@@ -147,6 +148,10 @@ def _problems_of_pair(home: Community, abroad: Community, now: dt.datetime) -> l
     sides = min(home.pk, abroad.pk), max(home.pk, abroad.pk)
     if sides in declared_partners():
         words = "The two are partners already: one of them has stated it, and staff have confirmed."
+        found.append(Problem("partners", words, hard=True))
+        return found
+    if sides in stated_partners():
+        words = "One of the two says that they are partners already; confirm or refuse it first."
         found.append(Problem("partners", words, hard=True))
         return found
     if sides in listed_partners():

@@ -20,12 +20,13 @@ from django.db.models import Q
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
-from backend.cities.models import Community, ListedPartnership, Profile
+from backend.cities.models import Community, Profile
 from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
 from backend.suggestions.eligibility import (
     DEFAULT_OPEN_INTRODUCTIONS,
     declared_partners,
+    listed_partners,
     pairs_being_introduced,
 )
 from backend.suggestions.models import Pair, ReleasePolicy, StoredProspects, Suggestion
@@ -161,12 +162,9 @@ def store_prospects(community_ids: Collection[int] | None = None) -> int:
 
 def _partners() -> dict[int, set[int]]:
     """Who is known to everybody as whose partner: no news to either."""
-    listed = ListedPartnership.objects.filter(
-        place_a__community__isnull=False, place_b__community__isnull=False
-    ).values_list("place_a__community__id", "place_b__community__id")
     recorded = Pair.objects.filter(block_reason=Pair.BlockReason.PARTNERS)
     found: dict[int, set[int]] = {}
-    for a, b in (*listed, *recorded.values_list("a_id", "b_id"), *declared_partners()):
+    for a, b in (*listed_partners(), *recorded.values_list("a_id", "b_id"), *declared_partners()):
         found.setdefault(a, set()).add(b)
         found.setdefault(b, set()).add(a)
     return found

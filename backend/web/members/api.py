@@ -27,7 +27,7 @@ from backend.cities.queries import partnerships_to_confirm
 from backend.common.files import was_too_large
 from backend.common.formatting import csv_lines
 from backend.introductions.members import listed_members
-from backend.suggestions.services.partners import answer_partnership
+from backend.suggestions.services.partners import answer_partnership, confirm_partnerships
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
 from backend.web.members.directory import Presenter
@@ -225,6 +225,22 @@ class ClaimsView(ApiList):
 
     def get_queryset(self) -> QuerySet[ExistingPartnership]:
         return partnerships_to_confirm(current_user(self.request))
+
+
+@open_to(POST=Level.CURATOR)
+class ClaimsConfirmView(ApiView):
+    @operation(
+        "Confirm several as they are",
+        serializers.ConfirmedClaimsSerializer,
+        takes=serializers.ClaimsSerializer,
+    )
+    def post(self, request: Request, data: Data) -> object:
+        claims = {one["id"]: one["claimed_at"] for one in data["claims"]}
+        confirmed, wrong = confirm_partnerships(by=current_user(request), claims=claims)
+        return {
+            "confirmed": [row.pk for row in confirmed],
+            "not_confirmed": [{"id": pk, "reasons": lines} for pk, lines in wrong.items()],
+        }
 
 
 @open_to(POST=Level.CURATOR)

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from backend.cities.models import Membership
 from backend.common.bounds import LARGEST_ID
 from backend.common.formatting import comma_list, csv_lines
-from backend.introductions.directory import Entry
+from backend.introductions.directory import LISTED
 from backend.introductions.members import (
     GLOBAL,
     U_S,
@@ -36,6 +36,7 @@ from backend.web.public.views import (
     DirectoryRow,
     directory_entries,
     member_kinds,
+    sources_of,
 )
 from backend.web.rest.pagination import ordering_of, rows_after, value_of
 
@@ -107,7 +108,7 @@ class PartnerLine:
     def __init__(self, row: MemberPartner) -> None:
         words = DirectoryRow(row.entry)
         self.entry, self.partner = row.entry, row.partner
-        status = gettext("Listed, status unknown") if row.entry.lists else words.status
+        status = gettext("Listed, status unknown") if row.entry.source == LISTED else words.status
         self.facts = comma_list(
             filter(None, (words.form, _since(row.entry.year), str(status), words.source))
         )
@@ -217,10 +218,6 @@ def _partnership(row: MemberPartner) -> dict[str, Any]:
         "sources": sources_of(entry),
         "is_sample": entry.is_sample,
     }
-
-
-def sources_of(entry: Entry) -> list[str]:
-    return list(entry.lists) or [entry.source]
 
 
 COLUMNS = [

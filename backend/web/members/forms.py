@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from backend.cities.permissions import Reader
 from backend.cities.profile_schema import FORMS
 from backend.cities.queries import is_named
 from backend.cities.services.memberships import HIGHEST_DUES
-from backend.common.bounds import LARGEST_ID, longest
+from backend.common.bounds import LARGEST_ID, longest, valid_ids
 from backend.introductions.members import about_theme, in_kind, listed_members, with_form
 from backend.suggestions.services.partners import described
 from backend.web.html.forms import (
@@ -313,6 +314,26 @@ class ListForm(DomainForm):
     )
 
 
+MOST_CLAIMS = 200  # that are confirmed at once
+
+
+def read_claims(ticked: Sequence[str]) -> dict[int, dt.datetime | None]:
+    """Number of a claim → when it was claimed, from ticks of the page ("7|2026-…"); what is none is
+    left out.
+    """
+    found: dict[int, dt.datetime | None] = {}
+    for given in ticked[:MOST_CLAIMS]:
+        number, _bar, claimed_at = given.partition("|")
+        try:
+            ids = valid_ids([int(number)])
+            moment = dt.datetime.fromisoformat(claimed_at)
+        except ValueError:
+            continue
+        if moment.tzinfo is not None:
+            found.update(dict.fromkeys(ids, moment))
+    return found
+
+
 class ClaimForm(DomainForm):
     """One a row: ids are distinguished by the claim's number."""
 
@@ -322,6 +343,7 @@ class ClaimForm(DomainForm):
         "0: it is none. Needed to confirm a partner whose name the gazetteer or a community "
         "registered without a place has, unless `partner_id` says it",
         "partner_id": "Instead of a place: the registered community that the partner is",
+        "claimed_at": "As you read it: refused (409) where the community has changed it since",
     }
 
     answer = forms.ChoiceField(
@@ -342,6 +364,8 @@ class ClaimForm(DomainForm):
         min_value=1,
         max_value=LARGEST_ID,
     )
+
+    claimed_at = forms.DateTimeField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, claim_id: int, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": f"claim-{claim_id}-%s", **kwargs})

@@ -9,9 +9,11 @@ from rest_framework import serializers
 from backend.cities.member_sheets import LARGEST_FILE
 from backend.cities.memberships import ACTION_LABELS
 from backend.cities.models import ExistingPartnership, Membership
-from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
+from backend.cities.profile_schema import FORMS, STATED_STATUS
 from backend.cities.services import counts_of
+from backend.cities.services.statements import BesideClaim, beside_claims
 from backend.common.bounds import LARGEST_ID
+from backend.web.members.forms import MOST_CLAIMS
 from backend.web.public.serializers import (
     CommunityNameSerializer,
     CountryNameSerializer,
@@ -156,7 +158,12 @@ class ConfirmedPartnershipSerializer(serializers.Serializer):
         choices=[("", ""), *((code, str(label)) for code, label in FORMS.items())]
     )
     status = serializers.ChoiceField(
-        choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()]
+        choices=[(code, str(label)) for code, label in STATED_STATUS.items()]
+    )
+    state = serializers.ChoiceField(
+        choices=ExistingPartnership.State.choices,
+        help_text="What staff say; `claimed`: they have not answered yet, or its details have "
+        "changed since",
     )
 
 
@@ -168,7 +175,54 @@ class ClaimSerializer(ConfirmedPartnershipSerializer):
         help_text="The registered community that the partner is, chosen by staff, where it has no "
         "place",
     )
-    state = serializers.ChoiceField(choices=ExistingPartnership.State.choices)
+    claimed_by = serializers.CharField(
+        source="claimed_by.name", default=None, allow_null=True, help_text="Who says it"
+    )
     claimed_at = serializers.DateTimeField()
+    lists = serializers.SerializerMethodField(help_text="Tags of public lists that name the pair")
+    theirs = serializers.SerializerMethodField(
+        help_text="The status that the partner says, whether staff have confirmed it or not"
+    )
     answered_at = serializers.DateTimeField(allow_null=True)
     note = serializers.CharField(help_text="Why it was not confirmed")
+
+    def _beside(self, row: ExistingPartnership) -> BesideClaim:
+        """Read once for all rows of an answer."""
+        kept: dict[int, BesideClaim] = self.context.setdefault("beside", {})
+        if row.pk not in kept:
+            rows = self.parent.instance if self.parent is not None else None
+            kept.update(beside_claims(rows if isinstance(rows, list) else [row]))
+        return kept[row.pk]
+
+    def get_lists(self, row: ExistingPartnership) -> list[str]:
+        return self._beside(row).lists
+
+    def get_theirs(self, row: ExistingPartnership) -> str | None:
+        theirs = self._beside(row).theirs
+        return theirs.status if theirs is not None else None
+
+
+class ReadClaimSerializer(StrictSerializer):
+    id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+    claimed_at = serializers.DateTimeField(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="As you read it: not confirmed where the community has changed it since",
+    )
+
+
+class ClaimsSerializer(StrictSerializer):
+    claims = serializers.ListField(
+        child=ReadClaimSerializer(), min_length=1, max_length=MOST_CLAIMS
+    )
+
+
+class NotConfirmedSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class ConfirmedClaimsSerializer(serializers.Serializer):
+    confirmed = serializers.ListField(child=serializers.IntegerField())
+    not_confirmed = NotConfirmedSerializer(many=True)

@@ -40,6 +40,7 @@ page_urls: list[URLPattern] = [
         "staff/members/<int:membership_id>/end/", views.act, {"act": "end"}, name="staff_member_end"
     ),
     path("staff/claims/", views.claim_list, name="staff_claims"),
+    path("staff/claims/confirm/", views.confirm_claims, name="staff_claims_confirm"),
     path("staff/claims/<int:claim_id>/", views.answer_claim, name="staff_claim_answer"),
 ]
 api_urls: list[URLPattern] = [
@@ -75,6 +76,7 @@ api_urls: list[URLPattern] = [
         name="staff-member-import-apply",
     ),
     path("staff/claims/", api.ClaimsView.as_view(), name="staff-claims"),
+    path("staff/claims/confirm/", api.ClaimsConfirmView.as_view(), name="staff-claims-confirm"),
     path(
         "staff/claims/<id:claim_id>/answer/",
         api.ClaimAnswerView.as_view(),

@@ -36,11 +36,16 @@ from backend.cities.memberships import (
 )
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.queries import communities_named, partnerships_to_confirm
+from backend.cities.services.statements import beside_claims
 from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.files import was_too_large
 from backend.common.formatting import csv_lines
-from backend.suggestions.services.partners import answer_partnership, places_of_rows
+from backend.suggestions.services.partners import (
+    answer_partnership,
+    confirm_partnerships,
+    places_of_rows,
+)
 from backend.web.access import Level, open_to
 from backend.web.html.base import Question, ask, current_user
 from backend.web.html.forms import DomainForm
@@ -52,6 +57,7 @@ from backend.web.members.forms import (
     ListForm,
     MemberFilters,
     RenewForm,
+    read_claims,
 )
 from backend.web.profiles.presentation import claim_words
 
@@ -250,17 +256,22 @@ def _list(
         number = ids.index(wrong.claim_id) // CLAIMS_PAGE + 1 if wrong.claim_id in ids else 1
     page = Paginator(found, CLAIMS_PAGE).get_page(number)
     places, communities = places_of_rows(page), communities_named(page)
+    beside = beside_claims(list(page))
     rows = []
     for row in page:
         form = (
             wrong if wrong is not None and wrong.claim_id == row.pk else ClaimForm(claim_id=row.pk)
         )
         form.offer(places.get(row.pk, []), communities.get(row.pk, []))
-        rows.append((row, claim_words(row), form))
+        is_clear = row.partner_id or not (places.get(row.pk) or communities.get(row.pk))
+        theirs = beside[row.pk].theirs
+        they_say = claim_words(theirs) if theirs is not None else ""
+        rows.append((row, claim_words(row), form, beside[row.pk], they_say, is_clear))
     context = {
         "page": page,
         "rows": rows,
         "form": wrong,
+        "ticked": request.GET.get("tick") == "all",
         "shows_sample": any(row.community.is_sample for row in page),
     }
     return render(request, "members/staff_claims.html", context, status=status)
@@ -274,9 +285,30 @@ def claim_list(request: HttpRequest) -> HttpResponse:
 
 @open_to(Level.CURATOR)
 @require_POST
+def confirm_claims(request: HttpRequest) -> HttpResponse:
+    """Those that were ticked."""
+    claims = read_claims(request.POST.getlist("claims"))
+    if not claims:
+        messages.error(request, "Tick the partnerships that you confirm.")
+        return redirect("web:staff_claims")
+    confirmed, wrong = confirm_partnerships(by=current_user(request), claims=claims)
+    if confirmed:
+        names = "; ".join(f"{row.community.name} – {row.name}" for row in confirmed)
+        messages.success(request, f"{len(confirmed)} confirmed: {names}.")
+    rows = ExistingPartnership.objects.select_related("community").in_bulk(wrong)
+    for pk, lines in wrong.items():
+        row = rows.get(pk)
+        name = f"{row.community.name} – {row.name}" if row is not None else f"Number {pk}"
+        messages.error(request, f"{name} is not confirmed. {' '.join(lines)}")
+    return redirect("web:staff_claims")
+
+
+@open_to(Level.CURATOR)
+@require_POST
 def answer_claim(request: HttpRequest, claim_id: int) -> HttpResponse:
     form = ClaimForm(request.POST, claim_id=claim_id)
-    if not form.is_done(answer_partnership, by=current_user(request), partnership_id=claim_id):
+    asked = {"by": current_user(request), "partnership_id": claim_id}
+    if not form.is_done(answer_partnership, refusals=(Conflict,), **asked):
         return _list(request, wrong=form, status=422)
     row: ExistingPartnership = form.result
     confirmed = row.state == ExistingPartnership.State.CONFIRMED

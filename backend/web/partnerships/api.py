@@ -11,6 +11,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from backend.accounts.grants import Resource, Verb
+from backend.cities.models import Community
+from backend.cities.services.statements import NamedPartner, partners_named, state_partnership
 from backend.common.dates import database_now
 from backend.introductions.models import Partnership
 from backend.introductions.queries.partnerships import (
@@ -31,6 +34,7 @@ from backend.web.partnerships.forms import (
     PartnershipFilters,
     RenewalForm,
     ReportForm,
+    StatementForm,
 )
 from backend.web.rest.base import (
     ApiList,
@@ -181,3 +185,27 @@ class HonourView(ApiView):
             **data,
         )
         return detail(request, partnership_id)
+
+
+@open_to(GET=Level.COMMUNITY, POST=Level.COMMUNITY)
+class NamedPartnersView(ApiView):
+    """The partners that public lists, the partners themselves or the profile name for the
+    community.
+    """
+
+    @operation("Partners to say something of", serializers.NamedPartnersSerializer)
+    def get(self, request: Request, community_id: int) -> object:
+        own = current_reader(request).require(Verb.READ, Resource.STATEMENT)
+        named = partners_named(Community.objects.select_related("place").get(pk=own))
+        return {"results": [serializers.named_partner(one) for one in named]}
+
+    @operation(
+        "Say whether a partnership is active, dormant, ended or none",
+        serializers.StatedSerializer,
+        takes=StatementForm,
+    )
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        found: NamedPartner | None = state_partnership(
+            by=current_user(request), community_id=community_id, **data
+        )
+        return {"partner": serializers.named_partner(found) if found is not None else None}

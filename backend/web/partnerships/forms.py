@@ -8,6 +8,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
+from backend.cities.profile_schema import FIRST_YEAR
+from backend.cities.services.statements import STATEMENTS
 from backend.common.bounds import longest
 from backend.introductions.models import Activity, Partnership, Renewal, StatusChange, YearlyReport
 from backend.introductions.models.partnerships import MOST_PEOPLE
@@ -44,6 +46,20 @@ class ActivityForm(DomainForm):
             "own_people": data["own_people"] or 0,
             "other_people": data["other_people"] or 0,
         }
+
+
+class StatementForm(DomainForm):
+    """Of the API alone: the page asks for all partners at once."""
+
+    documented = {
+        "partner": "The `key` of a partner of the list",
+        "status": "`not_ours`: there is no such partnership",
+        "year": "Since when, from 800 on; leave it out where it is not known",
+    }
+
+    partner = forms.CharField(max_length=40)
+    status = forms.ChoiceField(choices=list(STATEMENTS.items()))
+    year = forms.IntegerField(required=False, min_value=FIRST_YEAR, max_value=9999)
 
 
 class ReportForm(DomainForm):

@@ -6,6 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.cities.models import ExistingPartnership
+from backend.cities.profile_schema import STATED_STATUS
+from backend.cities.services.statements import NamedPartner
 from backend.common.dates import database_now
 from backend.introductions.models import (
     Activity,
@@ -115,3 +118,55 @@ class WhySerializer(serializers.Serializer):
         help_text="Frozen when the partnership began; a side reads its own votes, comments and "
         "declines alone"
     )
+
+
+class StatementOfPartnerSerializer(serializers.Serializer):
+    status = serializers.ChoiceField(choices=list(STATED_STATUS))
+    year = serializers.IntegerField(allow_null=True)
+    state = serializers.ChoiceField(
+        choices=ExistingPartnership.State.choices, help_text="What staff say"
+    )
+    note = serializers.CharField(help_text="Why staff did not confirm it")
+
+
+class NamedPartnerSerializer(serializers.Serializer):
+    """A partner that somebody names, with what the community says of it."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    admin1 = serializers.CharField(help_text="State, province or the like; may be empty")
+    country = serializers.CharField(help_text="ISO 3166-1 alpha-2")
+    place_id = serializers.IntegerField(allow_null=True, help_text="GeoNames id")
+    lists = serializers.ListField(
+        child=serializers.CharField(), help_text="Tags of public lists that name it"
+    )
+    theirs = StatementOfPartnerSerializer(
+        allow_null=True, help_text="What the partner says, where staff have confirmed it"
+    )
+    own = StatementOfPartnerSerializer(allow_null=True, help_text="What the community says")
+
+
+class NamedPartnersSerializer(serializers.Serializer):
+    results = NamedPartnerSerializer(many=True)
+
+
+class StatedSerializer(serializers.Serializer):
+    partner = NamedPartnerSerializer(
+        allow_null=True,
+        help_text="As it is afterwards; empty where `not_ours` took it out of the profile, because "
+        "nobody else names it",
+    )
+
+
+def named_partner(one: NamedPartner) -> dict[str, Any]:
+    """A named partner with the names its serializer takes."""
+    return {
+        "key": one.key,
+        "name": one.name,
+        "admin1": one.place.admin1 if one.place is not None else "",
+        "country": one.country,
+        "place_id": one.place.pk if one.place is not None else None,
+        "lists": one.lists,
+        "theirs": one.theirs,
+        "own": one.own,
+    }

@@ -12,6 +12,7 @@ _API_STAFF_PARTNERSHIP = "staff/partnerships/<id:partnership_id>/"
 
 page_urls: list[URLPattern] = [
     path(f"{COMMUNITY}partnerships/", views.of_community, name="partnerships"),
+    path(f"{COMMUNITY}partnerships/named/", views.named_partners, name="named_partners"),
     path("partnerships/<int:partnership_id>/", views.partnership, name="partnership"),
     path(
         "partnerships/<int:partnership_id>/write/<slug:what>/",
@@ -36,6 +37,7 @@ api_urls: list[URLPattern] = [
     path(
         f"{COMMUNITY}partnerships/", api.LivedPartnershipsView.as_view(), name="lived-partnerships"
     ),
+    path(f"{COMMUNITY}partnerships/named/", api.NamedPartnersView.as_view(), name="named-partners"),
     path(
         _API_PARTNERSHIP,
         api.PartnershipView.as_view(access=open_to(GET=Level.COMMUNITY)),

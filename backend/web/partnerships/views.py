@@ -4,29 +4,39 @@ why this pair.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.accounts.grants import Actor, Resource, Verb
 from backend.cities.models import Community
 from backend.cities.permissions import Reader
+from backend.cities.profile_schema import STATED_STATUS
+from backend.cities.services.statements import (
+    STATEMENTS,
+    NamedPartner,
+    partners_named,
+    state_partnerships,
+)
 from backend.common.dates import database_now
-from backend.common.errors import NotVisible
+from backend.common.errors import InvalidFields, NotVisible
+from backend.common.formatting import comma_list
 from backend.common.local_times import latest_day
 from backend.introductions.models import Introduction, Partnership
 from backend.introductions.queries.partnerships import (
     OVER,
     certificate_for,
     health_of,
+    living_partnerships,
     partnership_for,
     partnerships_for_staff,
     partnerships_of,
@@ -42,7 +52,7 @@ from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.suggestions.sides import FIT_WORDS
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_reader, current_user
-from backend.web.html.forms import DomainForm
+from backend.web.html.forms import DomainForm, read_number
 from backend.web.partnerships.forms import (
     ActivityForm,
     DecisionForm,
@@ -318,3 +328,126 @@ def certificate(request: HttpRequest, partnership_id: int) -> HttpResponse:
         "Cache-Control": "private, no-store",
     }
     return HttpResponse(content, content_type="application/pdf", headers=headers)
+
+
+# What a community says of the partnerships that others name.
+
+
+@dataclass(slots=True)
+class StatementRow:
+    """A partner on the page, with what was typed. ``seen`` is what the page was made with: a row
+    is sent to the service where it differs, so that two people who change other rows do not undo
+    each other.
+    """
+
+    partner: NamedPartner
+    status: str = ""
+    year: str = ""
+    seen: str = ""
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own = self.partner.own
+        if own is not None and own.state != own.State.REFUSED:
+            self.status, self.year = own.status, str(own.year or "")
+        self.seen = self.said
+
+    @property
+    def said(self) -> str:
+        return f"{self.status}|{self.year}"
+
+    @property
+    def key(self) -> str:
+        return self.partner.key
+
+    @property
+    def choices(self) -> list[tuple[str, Any, bool]]:
+        return [(code, words, code == self.status) for code, words in STATEMENTS.items()]
+
+    @property
+    def they_say(self) -> str:
+        theirs = self.partner.theirs
+        return _said(theirs.status, theirs.year) if theirs is not None else ""
+
+    def read(self, post: QueryDict) -> dict[str, Any] | None:
+        """Takes over what was typed; the statement where it differs from what the page showed."""
+        if f"seen-{self.key}" not in post:  # of a partner that has come since
+            return None
+        self.seen = post.get(f"seen-{self.key}", "")
+        # Nothing is chosen where the page offers no such choice, as for "not known"
+        self.status = post.get(f"status-{self.key}", self.seen.partition("|")[0]).strip()
+        self.year = post.get(f"year-{self.key}", "").strip()
+        if self.said == self.seen:
+            return None
+        year = read_number(self.year, whole=True) if self.year else None
+        return {"status": self.status, "year": year}
+
+
+def _said(status: str, year: int | None) -> str:
+    since = _("since %(year)s") % {"year": year} if year else ""
+    return comma_list(part for part in (str(STATED_STATUS.get(status, "")), since) if part)
+
+
+def _add_errors(rows: list[StatementRow], errors: Mapping[str, list[str]]) -> None:
+    for row in rows:
+        for path, lines in errors.items():
+            key, _dot, name = path.partition(".")
+            if key == row.key:
+                row.errors[name] = lines
+
+
+def _rows(community: Community, recorded: set[int]) -> list[StatementRow]:
+    return [
+        StatementRow(partner)
+        for partner in partners_named(community)
+        if partner.place is None or partner.place.pk not in recorded
+    ]
+
+
+@open_to(Level.COMMUNITY)
+@require_http_methods(["GET", "HEAD", "POST"])
+def named_partners(request: HttpRequest, community_id: int) -> HttpResponse:
+    reader = current_reader(request)
+    reader.require(Verb.READ, Resource.STATEMENT)
+    community = Community.objects.select_related("country", "place").get(pk=community_id)
+    recorded = {
+        side.place_id
+        for row in living_partnerships(community_id)
+        for side in (row.pair.a, row.pair.b)
+        if side.place_id is not None
+    }
+    rows = _rows(community, recorded)
+    if request.method == "POST":
+        said = {row.key: row.read(request.POST) for row in rows}
+        statements = {key: statement for key, statement in said.items() if statement}
+        try:
+            stated = state_partnerships(
+                by=current_user(request), community_id=community_id, statements=statements
+            )
+        except InvalidFields as invalid:
+            _add_errors(rows, invalid.errors)
+        else:
+            messages.success(request, _words(len(stated)))
+            return redirect("web:named_partners", community_id)
+    wrong = [row for row in rows if row.errors]
+    context = {
+        "community": community,
+        "rows": rows,
+        "wrong": wrong,
+        "has_recorded": bool(recorded),
+        "is_public": Community.objects.public().filter(pk=community_id).exists(),
+        "may_state": reader.may(Verb.ACT, Resource.STATEMENT),
+        "shows_sample": community.is_sample,
+    }
+    return render(request, "partnerships/named.html", context, status=422 if wrong else 200)
+
+
+def _words(count: int) -> str:
+    if not count:
+        return _("Nothing has changed.")
+    words = ngettext(
+        "What you say of %(count)d partnership is saved. Staff will check it.",
+        "What you say of %(count)d partnerships is saved. Staff will check it.",
+        count,
+    )
+    return words % {"count": count}

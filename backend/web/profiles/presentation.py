@@ -23,6 +23,7 @@ from backend.cities.profile_schema import (
     GROUPS,
     INCOME_GROUPS,
     PARTNERSHIP_STATUS,
+    STATED_STATUS,
     Audience,
     Field,
     Words,
@@ -446,6 +447,6 @@ def claim_words(row: ExistingPartnership) -> str:
     said = (
         str(FORMS.get(row.form, "")),
         str(row.year or ""),
-        str(PARTNERSHIP_STATUS.get(row.status, "")),
+        str(STATED_STATUS.get(row.status, "")),
     )
     return comma_list(part for part in said if part)

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from backend.cities.models import ExistingPartnership, Profile, VettingNote
 from backend.cities.models.communities import Contact
-from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
+from backend.cities.profile_schema import FORMS, STATED_STATUS
 from backend.common.bounds import LARGEST_NUMBER, longest
 from backend.web.introductions.serializers import ContactSerializer
 from backend.web.public.serializers import (
@@ -216,7 +216,7 @@ class ExistingPartnershipSerializer(serializers.Serializer):
     place_id = serializers.IntegerField(allow_null=True, help_text="GeoNames id")
     year = serializers.IntegerField(allow_null=True)
     form = serializers.ChoiceField(choices=list(FORMS), allow_blank=True)
-    status = serializers.ChoiceField(choices=list(PARTNERSHIP_STATUS), help_text="By the community")
+    status = serializers.ChoiceField(choices=list(STATED_STATUS), help_text="By the community")
     state = serializers.ChoiceField(
         choices=ExistingPartnership.State.choices, help_text="What staff say"
     )

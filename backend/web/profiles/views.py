@@ -26,6 +26,7 @@ from backend.cities.drafts import (
     open_data,
 )
 from backend.cities.models import Community, Contact, Profile
+from backend.cities.models.communities import NOT_OURS
 from backend.cities.partner_places import place_choices
 from backend.cities.permissions import Reader
 from backend.cities.profile_schema import GROUP_BY_CODE, Group
@@ -124,7 +125,9 @@ def _group_context(profile: Profile, group: Group, fields: list[AskedField]) -> 
         "to_confirm": any(
             topic.group is group and topic.state == "to_confirm" for topic in progress.topics
         ),
-        "claims": list(own_claims(profile.community_id)) if group.code == "partnerships" else [],
+        "claims": list(own_claims(profile.community_id).exclude(status=NOT_OURS))
+        if group.code == "partnerships"
+        else [],
         "offered_partners": partners_to_offer(profile.community, profile.draft)
         if group.code == "partnerships"
         else [],

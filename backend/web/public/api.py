@@ -44,6 +44,7 @@ from backend.web.public.forms import (
     RecordedFilters,
     SearchForm,
     SeekingFilters,
+    StatedFilters,
 )
 from backend.web.public.views import place_shown, public_community_of
 from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation, read_filters
@@ -207,11 +208,11 @@ class ConfirmedPartnershipsView(DirectoryList):
 @open_to(GET=Level.PUBLIC)
 class ListedPartnershipsView(DirectoryList):
     """The directory: pairs with a member in good standing that public lists name. Their status is
-    not known.
+    what one of the two says, or not known.
     """
 
     serializer_class = serializers.ListedPartnershipSerializer
-    filter_form = ListedFilters
+    filter_form = StatedFilters
 
     def get_queryset(self) -> QuerySet[ListedPartnership]:
         return listed_of_members(self.asked())

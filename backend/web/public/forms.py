@@ -14,7 +14,7 @@ from backend.cities.models import Country, Place, SeekingEntry
 from backend.cities.models.places import UN_REGIONS, country_called, in_order, un_region_label
 from backend.cities.permissions import Reader
 from backend.cities.place_search import search_places
-from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
+from backend.cities.profile_schema import FIRST_YEAR, FORMS, PARTNERSHIP_STATUS, STATED_STATUS
 from backend.cities.seeking import (
     FIT,
     FRESH,
@@ -30,7 +30,7 @@ from backend.cities.seeking import (
     viewpoint_of,
 )
 from backend.common.bounds import LARGEST_ID
-from backend.introductions.directory import UNKNOWN, RowFilters
+from backend.introductions.directory import RowFilters
 from backend.introductions.models import Partnership
 from backend.web.cache import Remembered
 from backend.web.html.forms import (
@@ -276,7 +276,7 @@ class SearchForm(PlaceFilters):
 
 GONE = (Partnership.Status.ENDED, Partnership.Status.EMERITUS)
 LIVING = [choice for choice in Partnership.Status.choices if choice[0] not in GONE]
-STATUS_WORDS: Mapping[str, Any] = {**dict(LIVING), UNKNOWN: _("Not known")}
+STATUS_WORDS: Mapping[str, Any] = {**STATED_STATUS, **dict(LIVING)}
 
 
 class ListedFilters(SearchFilters):
@@ -318,7 +318,19 @@ class ConfirmedFilters(ListedFilters):
         label=_("Status"), required=False, choices=[_ANY, *PARTNERSHIP_STATUS.items()]
     )
     decade = forms.IntegerField(
-        label=_("Begun"), required=False, min_value=1000, max_value=2990, widget=forms.Select
+        label=_("Begun"),
+        required=False,
+        min_value=FIRST_YEAR,
+        max_value=2990,
+        widget=forms.Select,
+    )
+
+
+class StatedFilters(ConfirmedFilters):
+    """Of listed pairs, by what one of the two says."""
+
+    status = forms.ChoiceField(
+        label=_("Status"), required=False, choices=[_ANY, *STATED_STATUS.items()]
     )
 
 

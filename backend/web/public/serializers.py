@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from backend.cities.models import Community, Country, Profile
 from backend.cities.place_search import Hit
+from backend.cities.profile_schema import STATED_STATUS
 from backend.cities.seeking import kilometres
 from backend.common.bounds import LARGEST_ID, longest
 from backend.web.public.views import public_community_of
@@ -226,14 +227,18 @@ class PartnerSerializer(serializers.Serializer):
     country = serializers.CharField(help_text="ISO 3166-1 alpha-2")
     place_id = serializers.IntegerField(source="place", allow_null=True)
     community_id = serializers.IntegerField(source="community", allow_null=True)
-    status = serializers.CharField(help_text="`unknown` where only public lists name it")
+    status = serializers.CharField(
+        help_text="`unknown` where nobody has said it; `not_ours`: one of the two says that it is "
+        "no partnership"
+    )
     form = serializers.CharField(help_text="May be empty")
     year = serializers.IntegerField(allow_null=True)
     is_recognised = serializers.BooleanField()
     sources = serializers.ListField(
         child=serializers.CharField(),
         help_text="`recorded` here, `confirmed`: said by the community, `theirs`: said by the "
-        "partner, or tags of public lists",
+        "partner, `stated`, `stated_by_partner`: the same, not checked by staff yet, or tags of "
+        "public lists",
     )
 
 
@@ -276,14 +281,29 @@ def listed_pair(row: Any) -> dict[str, Any]:
         "id": row.pk,
         "places": [row.place_a, row.place_b],
         "sources": row.sources,
-        "status": "listed, status unknown",
+        "status": (row.stated or {}).get("status", "listed, status unknown"),
+        "stated": row.stated,
     }
 
 
+class PairStatementSerializer(serializers.Serializer):
+    """What one of the two says of a pair; staff have not checked it yet."""
+
+    by = serializers.IntegerField(help_text="The community that says it")
+    status = serializers.ChoiceField(choices=list(STATED_STATUS))
+    year = serializers.IntegerField(allow_null=True, help_text="Since when")
+    form = serializers.CharField(help_text="May be empty")
+
+
 class ListedPartnershipSerializer(serializers.Serializer):
-    """A pair that a public list names. Its dates and status are not known."""
+    """A pair that a public list names. Its dates and status are not known unless one of the two
+    says them.
+    """
 
     id = serializers.IntegerField()
     places = PlaceNameSerializer(many=True)
     sources = serializers.ListField(child=serializers.CharField())
-    status = serializers.CharField()
+    status = serializers.CharField(
+        help_text="`listed, status unknown`, or the code of what one of the two says"
+    )
+    stated = PairStatementSerializer(allow_null=True)

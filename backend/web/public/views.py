@@ -24,7 +24,7 @@ from backend.cities.models import Community, ListedPartnership, Membership, Plac
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.place_search import Hit
 from backend.cities.place_search import search as find
-from backend.cities.profile_schema import GROUPS, PARTNERSHIP_STATUS
+from backend.cities.profile_schema import GROUPS
 from backend.cities.queries import seeking_communities
 from backend.common.errors import NotVisible
 from backend.common.formatting import comma_list, csv_lines
@@ -33,6 +33,7 @@ from backend.introductions.directory import (
     LISTED,
     MOST_ARCS,
     RECORDED,
+    STATED,
     UNKNOWN,
     Directory,
     Entry,
@@ -40,7 +41,7 @@ from backend.introductions.directory import (
 )
 from backend.introductions.members import GLOBAL, U_S, MemberKinds
 from backend.introductions.models import AgreementType
-from backend.introductions.partners import THEIRS, PartnerShown, partners_of
+from backend.introductions.partners import STATED_BY_THEM, THEIRS, PartnerShown, partners_of
 from backend.introductions.services.calls import open_calls
 from backend.web.access import Level, open_to
 from backend.web.cache import Remembered
@@ -180,15 +181,17 @@ def _partners_on_page(place: Place | None, community: Community | None) -> dict[
     }
 
 
+_SAID_HERE = {RECORDED, CONFIRMED, THEIRS, STATED, STATED_BY_THEM}
+
+
 class PartnerRow:
     """A partner in words."""
 
     def __init__(self, row: PartnerShown) -> None:
         self.row = row
         self.form = dict(AgreementType.choices).get(row.form, "")
-        is_listed = row.status == UNKNOWN and not {RECORDED, CONFIRMED, THEIRS} & set(row.sources)
-        words = {**PARTNERSHIP_STATUS, **STATUS_WORDS}
-        self.status = _("Listed, status unknown") if is_listed else words.get(row.status, "")
+        is_listed = row.status == UNKNOWN and not _SAID_HERE & set(row.sources)
+        self.status = _("Listed, status unknown") if is_listed else STATUS_WORDS.get(row.status, "")
         self.sources = comma_list(dict.fromkeys(source_name(each) for each in row.sources))
 
 
@@ -198,6 +201,8 @@ def source_name(source: str) -> str:
         RECORDED: _("Agreement recorded here"),
         CONFIRMED: _("Said by the community, confirmed by staff"),
         THEIRS: _("Said by the partner, confirmed by staff"),
+        STATED: _("Said by the community, not checked by staff yet"),
+        STATED_BY_THEM: _("Said by the partner, not checked by staff yet"),
     }.get(source) or LIST_SOURCES.get(source, source)
 
 
@@ -269,11 +274,14 @@ def standing_of(
         since = {"year": membership.started_on.year}
         if membership.standing == Membership.Standing.GOOD:
             words = (
-                _("Member since %(year)s. All partnerships of members are listed here.")
+                _(
+                    "Member since %(year)s. Below are the partnerships that we know of, each with "
+                    "its source."
+                )
                 if community.is_home
                 else _(
-                    "Global Member since %(year)s. Global Members are listed with all their "
-                    "partnerships worldwide."
+                    "Global Member since %(year)s. Below are the partnerships worldwide that we "
+                    "know of, each with its source."
                 )
             )
             return {"code": "member", "words": words % since}
@@ -284,7 +292,10 @@ def standing_of(
     if community is None:
         return {
             "code": "none",
-            "words": _("Nobody has registered it here. It may have partners, though."),
+            "words": _(
+                "Nobody has registered it here. What is below comes from public lists, open data, "
+                "and what partners say."
+            ),
         }
     if not is_published:
         return {
@@ -368,9 +379,10 @@ class DirectoryRow:
 
 def source_words(entry: Entry) -> str:
     """Where the directory knows it from."""
-    if entry.source == LISTED:
-        return comma_list(dict.fromkeys(source_name(tag) for tag in entry.lists))
-    return source_name(entry.source)
+    said = [] if entry.source == LISTED else [source_name(entry.source)]
+    if entry.source == STATED:
+        said = [_("Said by one of the two, not checked by staff yet")]
+    return comma_list(dict.fromkeys([*said, *map(source_name, entry.lists)]))
 
 
 @open_to(Level.PUBLIC)
@@ -451,12 +463,17 @@ def export(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
+def sources_of(entry: Entry) -> list[str]:
+    """What an entry is known from, as codes and tags."""
+    return [*([] if entry.source == LISTED else [entry.source]), *entry.lists]
+
+
 def _cells(found: Directory) -> Iterator[list[Any]]:
     kinds = member_kinds()
     for entry in found:
         a, b = entry.a, entry.b
         known = [entry.form, entry.status, entry.year or "", "yes" if entry.is_recognised else "no"]
-        source = " ".join(entry.lists) if entry.source == LISTED else entry.source
+        source = " ".join(sources_of(entry))
         yield [
             a.name,
             a.country,

@@ -129,6 +129,7 @@ _KINDS: tuple[tuple[type[forms.Field], Any], ...] = (
     (forms.IntegerField, serializers.IntegerField),
     (forms.BooleanField, serializers.BooleanField),
     (forms.DateField, serializers.DateField),
+    (forms.DateTimeField, serializers.DateTimeField),
     (forms.FileField, serializers.FileField),
 )
 

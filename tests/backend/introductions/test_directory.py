@@ -78,8 +78,7 @@ def confirmed(
         place=place,
         state=state,
         claimed_at=MOMENT,
-        answered_at=MOMENT,
-        **values,
+        **{"answered_at": None if state == "claimed" else MOMENT, **values},
     )
 
 

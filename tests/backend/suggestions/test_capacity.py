@@ -18,7 +18,7 @@ from backend.notifications.models import Notification
 from backend.notifications.notices import describe
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import declared_partners, open_introductions
+from backend.suggestions.eligibility import declared_partners, known_partners, open_introductions
 from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.scoring import freeze_snapshot
 from backend.suggestions.services import answer_suggestion
@@ -163,7 +163,7 @@ def is_barred(world: World) -> bool:
     found = {
         frozenset((world.a.pk, world.b.pk)) in barred,
         not by_hand.is_possible,
-        (world.a.pk, world.b.pk) in declared_partners(),
+        (world.a.pk, world.b.pk) in known_partners(),
     }
     assert len(found) == 1
     return found.pop()
@@ -201,15 +201,22 @@ def test_confirmed_partnership_closes_the_suggestion_alike_whatever_was_answered
 
 @pytest.mark.parametrize("by", ["a", "b"])
 def test_pair_is_barred_while_a_statement_is_in_force(world: World, by: str) -> None:
+    suggestion = world.released()
     row = declared(world, by)
-    assert not is_barred(world)  # claimed alone
+    assert is_barred(world)  # claimed alone: not suggested anew, and what is open stays open
+    close_suggestions_of_partners()
+    suggestion.refresh_from_db()
+    assert suggestion.status == Suggestion.Status.RELEASED
     confirm(world, row)
+    suggestion.refresh_from_db()
+    assert suggestion.status == Suggestion.Status.SUPERSEDED
     assert is_barred(world)
     assert propose_refused(world)
     states = {
         "dormant": True,
         "unknown": True,
         "ended": False,
+        "not_ours": False,
     }
     for status, barred in states.items():
         ExistingPartnership.objects.filter(pk=row.pk).update(status=status)
@@ -268,7 +275,8 @@ def test_details_that_change_do_not_free_the_pair_but_an_end_does(
     publish({**row, "year": 1990, "status": "ended"})
     assert not is_barred(world)
     publish(row)
-    assert not is_barred(world)  # staff have not confirmed that it lives again
+    assert is_barred(world)  # it lives again, as its owner says at once
+    assert declared_partners() == set()
     confirm(world, claim)
     assert is_barred(world)
     publish()

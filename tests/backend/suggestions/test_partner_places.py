@@ -16,7 +16,7 @@ from backend.cities.partner_places import NO_PLACE, led_to_places, place_choices
 from backend.cities.profile_validation import check_document
 from backend.cities.queries import partners_to_offer, public_document
 from backend.cities.roots import NOWHERE, Area, Root, Sister, area_of, sister_divisions
-from backend.cities.services.communities import propose_partnerships
+from backend.cities.services.claims import propose_partnerships
 from backend.common.errors import InvalidFields
 from backend.suggestions.pair_text import Chooser, PairStatements, pair_statements
 from backend.suggestions.public_facts import PublicFacts

@@ -115,6 +115,8 @@ def test_a_statement_replaces_status_unknown_at_once_everywhere(town: Town) -> N
     assert [row["stated"] for row in api] == [
         {"by": town.own.pk, "status": "active", "year": 836, "form": ""}
     ]
+    own = client.get(f"/api/v1/communities/{town.own.pk}/").json()["partners"]
+    assert {one["status"] for one in own if one["name"] == "Newport"} == {"active", "not_ours"}
     partners = client.get(f"/api/v1/places/{town.wales.pk}/").json()["partners"]
     assert [(one["status"], one["sources"]) for one in partners] == [
         ("active", ["stated_by_partner", "wikidata2016"])

@@ -98,6 +98,7 @@ class CommunityView(ApiView):
             community.pk, community.profile.current_version.data
         )
         community.listed_partners = listed_partners(community)
+        community.partners = partners_of(community.place, community)
         return community
 
 

@@ -123,6 +123,28 @@ class MembershipSerializer(serializers.Serializer):
     standing = serializers.CharField()
 
 
+class PartnerSerializer(serializers.Serializer):
+    """One partner, whoever says so."""
+
+    name = serializers.CharField()
+    country = serializers.CharField(help_text="ISO 3166-1 alpha-2")
+    place_id = serializers.IntegerField(source="place", allow_null=True)
+    community_id = serializers.IntegerField(source="community", allow_null=True)
+    status = serializers.CharField(
+        help_text="`unknown` where nobody has said it; `not_ours`: one of the two says that it is "
+        "no partnership"
+    )
+    form = serializers.CharField(help_text="May be empty")
+    year = serializers.IntegerField(allow_null=True)
+    is_recognised = serializers.BooleanField()
+    sources = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="`recorded` here, `confirmed`: said by the community, `theirs`: said by the "
+        "partner, `stated`, `stated_by_partner`: the same, not checked by staff yet, or tags of "
+        "public lists",
+    )
+
+
 class CommunitySerializer(CommunitySummarySerializer):
     status = serializers.ChoiceField(source="profile.status", choices=Profile.Status.choices)
     website = serializers.CharField()
@@ -134,6 +156,7 @@ class CommunitySerializer(CommunitySummarySerializer):
     profile = PublishedDocumentField(source="public_document")
     membership = MembershipSerializer(allow_null=True)
     listed_partners = ListedPartnerSerializer(many=True)
+    partners = PartnerSerializer(many=True, help_text="All of them, whoever says so")
 
 
 class RegistrationSerializer(StrictSerializer):
@@ -218,28 +241,6 @@ def hit(found: Hit) -> dict[str, Any]:
         "why": found.why,
         "matched": found.matched,
     }
-
-
-class PartnerSerializer(serializers.Serializer):
-    """One partner, whoever says so."""
-
-    name = serializers.CharField()
-    country = serializers.CharField(help_text="ISO 3166-1 alpha-2")
-    place_id = serializers.IntegerField(source="place", allow_null=True)
-    community_id = serializers.IntegerField(source="community", allow_null=True)
-    status = serializers.CharField(
-        help_text="`unknown` where nobody has said it; `not_ours`: one of the two says that it is "
-        "no partnership"
-    )
-    form = serializers.CharField(help_text="May be empty")
-    year = serializers.IntegerField(allow_null=True)
-    is_recognised = serializers.BooleanField()
-    sources = serializers.ListField(
-        child=serializers.CharField(),
-        help_text="`recorded` here, `confirmed`: said by the community, `theirs`: said by the "
-        "partner, `stated`, `stated_by_partner`: the same, not checked by staff yet, or tags of "
-        "public lists",
-    )
 
 
 class PlacePageSerializer(PlaceNameSerializer):

@@ -300,7 +300,6 @@ def _statements_checked(notification: Notification) -> MessageText:
             (
                 _("Staff have confirmed what %(own)s says of: %(names)s.")
                 % {"own": own, "names": names},
-                _("It is on the page of your community."),
             ),
             _("See what was checked"),
         )

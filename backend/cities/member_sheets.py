@@ -21,6 +21,7 @@ from backend.common.errors import InvalidFields
 from backend.common.formatting import FORMULA, safe_cell, written_cell
 from backend.common.heavy import READING, Failed
 from backend.common.heavy_worker import Refused
+from backend.common.typed_text import typed
 
 COLUMNS = (
     "community_id",
@@ -146,6 +147,7 @@ def _excel(content: bytes, person: int) -> tuple[str, Iterator[list[str]]]:
 
 def _rows(table: Iterator[list[str]]) -> list[SheetRow]:
     try:
+        table = ([typed(cell) for cell in cells] for cells in table)
         names = [name.strip().casefold().replace(" ", "_") for name in next(table)]
         _check_columns(names)
         rows = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ from backend.cities.profile_schema import (
 from backend.cities.vocabularies import Term, vocabulary
 from backend.common.bounds import valid_ids
 from backend.common.errors import InvalidFields
+from backend.common.typed_text import is_line, typed
 
 
 class _Wrong(Exception):
@@ -48,7 +50,9 @@ def _written(number: float | None) -> str:
 def _text(field: Field, value: Any) -> str:
     if not isinstance(value, str):
         raise _Wrong(_("Write text here."))
-    text = value.strip()
+    text = typed(value).strip()
+    if field.kind != "long_text" and not is_line(text):
+        text = " ".join(re.split(r"[\n\t]+", text))
     if "\x00" in text:
         raise _Wrong(
             _("This holds a character that cannot be stored (NUL). Type the text again without it.")

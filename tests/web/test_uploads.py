@@ -403,7 +403,7 @@ def test_words_of_a_pdf_repeated_without_end_cost_little() -> None:
         begun = time.monotonic()
         with contextlib.suppress(InvalidFields):
             check_letter(pdf(word * (560_000 // len(word))), "letter.pdf", person=1)
-        assert time.monotonic() - begun < 3, word  # a tenth of a second on an idle machine
+        assert time.monotonic() - begun < 15, word  # a tenth of a second on an idle machine
 
 
 def test_picture_is_encoded_again_without_its_metadata() -> None:

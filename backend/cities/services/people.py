@@ -20,6 +20,7 @@ from backend.cities.permissions import Reader, require_in
 from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
+from backend.common.typed_text import is_line
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
@@ -273,7 +274,7 @@ def _check(contacts: Sequence[ContactEntry]) -> None:
     for index, contact in enumerate(contacts):
         for name, most in _LONGEST.items():
             value = str(contact[name])  # type: ignore[literal-required]
-            if len(value) > most or "\x00" in value:
+            if len(value) > most or not is_line(value):
                 errors[f"contacts.{index}.{name}"] = [
                     f"Write at most {most} characters of plain text."
                 ]

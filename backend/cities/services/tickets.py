@@ -33,6 +33,7 @@ from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible, TooManyRequests
 from backend.common.transitions import change_state
+from backend.common.typed_text import is_line
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
@@ -133,7 +134,7 @@ def _errors(topic: str, text: str, email: str, name: str, about: str) -> dict[st
     except ValidationError as invalid:
         errors["email"] = list(invalid.messages)
     for field, value in (("email", email), ("name", name), ("about", about)):
-        if len(value) > longest(Ticket, field) or "\x00" in value:
+        if len(value) > longest(Ticket, field) or not is_line(value):
             errors.setdefault(field, [gettext("This is too long.")])
     return errors
 

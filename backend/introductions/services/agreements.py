@@ -18,6 +18,7 @@ from backend.common.bounds import longest
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.files import stored
 from backend.common.transitions import change_state
+from backend.common.typed_text import is_line
 from backend.introductions.models import (
     Agreement,
     Introduction,
@@ -262,7 +263,7 @@ def _require_read(newest: SignedDocument, digest: str) -> None:
 def _check_signature(name: str, office: str, signed_on: dt.date, today: dt.date) -> None:
     errors = {}
     for path, value in (("name", name), ("office", office)):
-        if not value.strip() or len(value) > longest(Signatory, path) or "\x00" in value:
+        if not value.strip() or len(value) > longest(Signatory, path) or not is_line(value):
             errors[path] = [_("Write 1 to 120 characters.")]
     if signed_on > today:
         errors["signed_on"] = [_("A signature cannot lie in the future.")]

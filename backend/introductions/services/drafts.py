@@ -19,6 +19,7 @@ from backend.cities.vocabularies import vocabulary
 from backend.common.bounds import longest
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.transitions import change_state
+from backend.common.typed_text import is_line
 from backend.introductions.documents import ExpectedSignatory, Terms, check_text, fill
 from backend.introductions.models import (
     Agreement,
@@ -222,7 +223,7 @@ def _checked_terms(
     if sorted(entry["community_id"] for entry in signatories) != [pair.a_id, pair.b_id]:
         errors["signatories"] = [_("Each of the two communities has exactly one signatory.")]
     if any(
-        len(entry[name]) > longest(Signatory, name) or "\x00" in entry[name]
+        len(entry[name]) > longest(Signatory, name) or not is_line(entry[name])
         for entry in signatories
         for name in ("name", "office")
     ):

@@ -20,6 +20,7 @@ from backend.common.bounds import longest
 from backend.common.dates import database_now, months_before, years_after
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
+from backend.common.typed_text import is_line
 from backend.introductions.models import Partnership, Renewal, StatusChange
 from backend.introductions.queries.partnerships import DORMANT_MONTHS, with_health
 from backend.introductions.services.locks import lock_partnership, lock_partnership_as_side
@@ -180,7 +181,7 @@ def _check_decision(
         errors["reference"] = [
             _("Name the council's decision, for example its number in the minutes.")
         ]
-    elif len(reference) > longest(StatusChange, "reference") or "\x00" in reference:
+    elif len(reference) > longest(StatusChange, "reference") or not is_line(reference):
         errors["reference"] = [_("Write at most 200 characters.")]
     if len(reason) > longest(StatusChange, "reason") or "\x00" in reason:
         errors["reason"] = [_("Write at most 2,000 characters.")]
@@ -230,7 +231,7 @@ def renew_partnership(
         errors["decided_on"] = [
             _("Choose a day between the beginning of the partnership and today.")
         ]
-    if len(reference) > longest(StatusChange, "reference") or "\x00" in reference:
+    if len(reference) > longest(StatusChange, "reference") or not is_line(reference):
         errors["reference"] = [_("Write at most 200 characters.")]
     if errors:
         raise InvalidFields(errors)

@@ -126,10 +126,9 @@ def test_nobody_works_for_an_act_that_is_refused(lane: Lane) -> None:
 
 def test_full_queue_refuses_at_once(lane: Lane) -> None:
     threads = [in_background(lane, person, 0.4) for person in (1, 2, 3)]
-    begun = time.monotonic()
     with pytest.raises(Unavailable) as refused:
         act(lane, 4)
-    assert time.monotonic() - begun < 0.2
+    assert threads[-1].is_alive(), "before the acts in front of it are done"
     assert refused.value.retry_after
     for thread in threads:
         thread.join()

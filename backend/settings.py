@@ -366,7 +366,8 @@ PROFILES: dict[str, Any] = {
 }
 # The first profile that is published from a country is read by two curators.
 VETTING: dict[str, Any] = {"two_approvals_for_first_of_country": True}
-MEMBERSHIP: dict[str, Any] = {"reminder_days": 30}  # before the last day that dues cover
+# Days before the last one that dues cover; and how often a community may ask in a day
+MEMBERSHIP: dict[str, Any] = {"reminder_days": 30, "requests_a_day": 3}
 OUTBOX = {"lease_seconds": 15, "max_attempts": 3, "sweep_seconds": 2, "republish_seconds": 20}
 
 LOGGING = {

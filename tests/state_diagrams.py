@@ -40,6 +40,7 @@ def tables() -> dict[str, list[Transitions]]:
         "Partnership that a profile claims": [cities.EXISTING_TRANSITIONS],
         "Invitation": [cities.INVITATION_TRANSITIONS],
         "Request to join": [cities.JOIN_TRANSITIONS],
+        "Request for membership": [cities.MEMBERSHIP_REQUEST_TRANSITIONS],
         "Ticket": [cities.TICKET_TRANSITIONS],
     }
 

@@ -82,6 +82,9 @@ class Resource(StrEnum):
     )
     STATISTICS = "statistics"  # the staff overview
     MEMBERSHIP = "membership"  # of communities in the network: kept by curators
+    # A community asks to become or to stay a member: C, also what it writes afterwards; X: staff
+    # answer
+    MEMBERSHIP_REQUEST = "membership_request"
     # What a community opens to everybody: open meetings and calls for help, letters of volunteers;
     # X: publish, withdraw, answer
     VOLUNTEERS = "volunteers"
@@ -174,6 +177,12 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
     Resource.PARTNERSHIP_DECISION: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
     Resource.STATISTICS: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
     Resource.MEMBERSHIP: {Actor.CURATOR: "CRU", Actor.ADMIN: "R"},
+    Resource.MEMBERSHIP_REQUEST: {
+        Actor.OFFICIAL: "CR",
+        Actor.CHAIR: "CR",
+        Actor.CURATOR: "RX",
+        Actor.ADMIN: "R",
+    },
     Resource.VOLUNTEERS: {
         Actor.OFFICIAL: "RX",
         Actor.COMMITTEE_MEMBER: "R",

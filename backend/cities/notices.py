@@ -1,16 +1,14 @@
-"""Notices about people, profiles and memberships; and the groups of recipients and the names of
+"""Notices about people and profiles; and the groups of recipients and the names of
 communities that the notices of all apps use.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -20,7 +18,6 @@ from backend.cities.models import (
     Community,
     CommunityRole,
     JoinRequest,
-    Membership,
     Profile,
     VettingNote,
 )
@@ -434,67 +431,4 @@ def _contacts_opened(notification: Notification) -> MessageText:
             _("The time and the reason are in the list of what happened in your community."),
         ),
         _("Read the reason"),
-    )
-
-
-# Memberships
-
-
-def _membership_ending_recipients(event: Event) -> list[Notification]:
-    """Only while it still ends: nobody is notified who renewed in the meantime."""
-    day = event.payload["paid_through"]
-    ends = Membership.objects.filter(
-        pk=event.subject_id, paid_through=day, ended_on__isnull=True
-    ).exists()
-    return to_owners(event, paid_through=day) if ends else []
-
-
-@notice(
-    "membership_ending",
-    gettext_lazy("Membership ends soon"),
-    Topic.MEMBERSHIP_ENDING,
-    recipients=_membership_ending_recipients,
-    path=community_page("web:community"),
-)
-def _membership_ending(notification: Notification) -> MessageText:
-    day = date_format(dt.date.fromisoformat(notification.payload["paid_through"]))
-    return MessageText(
-        _("Your membership ends soon"),
-        (
-            _("The dues of %(own)s are paid through %(day)s.")
-            % {"own": own_name(notification), "day": day},
-            _(
-                "When they are renewed, its partnerships stay listed in the directory."
-                " Write to staff to renew."
-            ),
-        ),
-        _("See your community's page"),
-    )
-
-
-def _membership_lapsed_recipients(event: Event) -> list[Notification]:
-    lapsed = Membership.objects.filter(
-        pk=event.subject_id, standing=Membership.Standing.LAPSED, ended_on__isnull=True
-    ).exists()
-    return to_owners(event) if lapsed else []
-
-
-@notice(
-    "membership_lapsed",
-    gettext_lazy("Membership has lapsed"),
-    Topic.MEMBERSHIP_LAPSED,
-    recipients=_membership_lapsed_recipients,
-    path=community_page("web:community"),
-)
-def _membership_lapsed(notification: Notification) -> MessageText:
-    return MessageText(
-        _("Your membership has lapsed"),
-        (
-            _("The dues of %(own)s are not paid any more.") % {"own": own_name(notification)},
-            _(
-                "Its partnerships stay what they are, but the directory does not list them until"
-                " the membership is renewed."
-            ),
-        ),
-        _("See your community's page"),
     )

@@ -1,10 +1,17 @@
-"""The lives of a profile, of a partnership that it claims, of an invitation, of a request to join
-and of a ticket, as total tables.
+"""The lives of a profile, of a partnership that it claims, of an invitation, of requests to join
+and for membership, and of a ticket, as total tables.
 """
 
 from __future__ import annotations
 
-from backend.cities.models import ExistingPartnership, Invitation, JoinRequest, Profile, Ticket
+from backend.cities.models import (
+    ExistingPartnership,
+    Invitation,
+    JoinRequest,
+    MembershipRequest,
+    Profile,
+    Ticket,
+)
 from backend.common.transitions import Transitions
 
 _S = Profile.Status
@@ -42,6 +49,16 @@ JOIN_TRANSITIONS: Transitions = {
     _J.ACCEPTED: frozenset(),
     _J.REFUSED: frozenset(),
     _J.WITHDRAWN: frozenset(),
+}
+
+_M = MembershipRequest.Status
+MEMBERSHIP_REQUEST_TRANSITIONS: Transitions = {
+    _M.WAITING: frozenset({_M.ASKED, _M.ACCEPTED, _M.PAID, _M.DECLINED, _M.WITHDRAWN}),
+    _M.ASKED: frozenset({_M.WAITING, _M.ACCEPTED, _M.PAID, _M.DECLINED, _M.WITHDRAWN}),
+    _M.ACCEPTED: frozenset({_M.ASKED, _M.PAID, _M.DECLINED, _M.WITHDRAWN}),
+    _M.PAID: frozenset(),
+    _M.DECLINED: frozenset(),
+    _M.WITHDRAWN: frozenset(),
 }
 
 _T = Ticket.Status

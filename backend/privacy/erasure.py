@@ -22,6 +22,8 @@ from backend.cities.models import (
     Contact,
     Invitation,
     JoinRequest,
+    MembershipNote,
+    MembershipRequest,
     SavedSearch,
     VettingNote,
 )
@@ -135,6 +137,10 @@ def _erase_words_about(user: User, address: str) -> None:
         withdraw_request(by=user, request_id=request.pk)
     JoinRequest.objects.filter(user=user).update(line="")
     erase_tickets_of(user)
+    MembershipRequest.objects.filter(billing_email__iexact=address).update(
+        billing_name="", billing_email=""
+    )
+    MembershipNote.objects.filter(by=user).update(text="")
     revoke_all_to(address, by=user)
     Invitation.objects.filter(email__iexact=address).update(email=_address_of(user))
     messages = Notification.objects.filter(recipient=user)

@@ -38,6 +38,12 @@ class WebConfig(AppConfig):
         """Also what apps below need once all are loaded: receivers of signals, and the notices that
         each app declares.
         """
-        autodiscover_modules("notices", "partnership_notices", "search_notices", "ticket_notices")
+        autodiscover_modules(
+            "notices",
+            "membership_notices",
+            "partnership_notices",
+            "search_notices",
+            "ticket_notices",
+        )
         import_module("backend.accounts.services")
         register_converter(IdConverter, "id")

@@ -28,6 +28,7 @@ from backend.cities.models import (
     ListedPartnership,
     MemberImport,
     Membership,
+    MembershipRequest,
     Organisation,
     Place,
     Profile,
@@ -401,6 +402,21 @@ class MembershipFactory(DjangoModelFactory):
     community = factory.SubFactory(CommunityFactory)
     dues_class = Membership.DuesClass.UNDER_500K
     started_on = dt.date(2020, 1, 1)
+
+
+class MembershipRequestFactory(DjangoModelFactory):
+    """One that staff have declined."""
+
+    class Meta:
+        model = MembershipRequest
+
+    community = factory.SubFactory(CommunityFactory)
+    kind = "new"
+    status = "declined"
+    dues_class = Membership.DuesClass.LARGE
+    billing_name = "Office of the mayor"
+    asked_by = factory.SubFactory(UserFactory)
+    asked_at = changed_at = settled_at = dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)
 
 
 class MemberImportFactory(DjangoModelFactory):

@@ -310,6 +310,17 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
         lambda world: _claim(world, "confirmed"),
     ),
     "staff-claims": ("curator", "staff/claims/", lambda world: _claim(world, "claimed")),
+    "members": ("visitor", "members/", lambda world: make.MembershipFactory()),
+    "membership-requests": (
+        "official",
+        "communities/{a}/membership-requests/",
+        lambda world: make.MembershipRequestFactory(community=world.a),
+    ),
+    "staff-membership-requests": (
+        "curator",
+        "staff/membership-requests/",
+        lambda world: make.MembershipRequestFactory(),
+    ),
     "staff-members": ("curator", "staff/members/", lambda world: make.MembershipFactory()),
     "listed-partnerships": ("visitor", "listed-partnerships/", _listed),
     "notifications": (
@@ -438,6 +449,7 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
 
 # Queries of the lists that ask more than six.
 AT_MOST = {
+    "members": 12,  # six read the directory, once until it changes
     "staff-vetting": 12,
     "meetings": 8,
     "staff-meetings": 8,

@@ -12,6 +12,8 @@ from backend.cities.models.people import (
     JoinRequest,
     MemberImport,
     Membership,
+    MembershipNote,
+    MembershipRequest,
 )
 from backend.cities.models.places import Country, ListedPartnership, Place, PlaceName, ReferenceLoad
 from backend.cities.models.profiles import (
@@ -39,6 +41,8 @@ __all__ = [
     "ListedPartnership",
     "MemberImport",
     "Membership",
+    "MembershipNote",
+    "MembershipRequest",
     "Organisation",
     "Place",
     "PlaceName",

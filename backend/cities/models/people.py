@@ -173,6 +173,79 @@ class Membership(models.Model):
         ]
 
 
+class MembershipRequest(models.Model):
+    """A community asks to become a member, or to stay one for another term."""
+
+    class Kind(models.TextChoices):
+        NEW = "new", _("New membership")
+        RENEWAL = "renewal", _("Renewal")
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("Waits for staff")
+        ASKED = "asked", _("Staff ask for more")
+        ACCEPTED = "accepted", _("Accepted; dues to be paid")
+        PAID = "paid", _("Dues paid")
+        DECLINED = "declined", _("Declined")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    community = models.ForeignKey(
+        Community, on_delete=models.CASCADE, related_name="membership_requests"
+    )
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    dues_class = models.CharField(max_length=12, choices=Membership.DuesClass.choices)
+    population = models.PositiveIntegerField(
+        null=True, help_text="As the community says, where the gazetteer does not know it"
+    )
+    billing_name = models.CharField(max_length=120, help_text="Who gets the bill")
+    billing_email = models.EmailField(
+        blank=True, help_text="Seen by staff and by those who answer for the community"
+    )
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    settled_at = models.DateTimeField(
+        null=True, help_text="When it was paid, declined or withdrawn."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["community"],
+                condition=Q(settled_at__isnull=True),
+                name="membership_request_one_open",
+            ),
+            models.CheckConstraint(
+                name="membership_request_settled",
+                condition=Q(status__in=["waiting", "asked", "accepted"])
+                ^ Q(settled_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="membership_request_known",
+                condition=Q(
+                    status__in=["waiting", "asked", "accepted", "paid", "declined", "withdrawn"],
+                    kind__in=["new", "renewal"],
+                    dues_class__in=["under_25k", "under_100k", "under_500k", "large"],
+                ),
+            ),
+        ]
+
+
+class MembershipNote(models.Model):
+    """What staff or the community wrote about a request: its thread."""
+
+    request = models.ForeignKey(MembershipRequest, on_delete=models.CASCADE, related_name="notes")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    by_staff = models.BooleanField()
+    text = models.TextField(max_length=2000, blank=True, help_text="Goes when who wrote it leaves")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+
 class DuesAmount(models.Model):
     """What members of one class pay for a year, as staff have set it. Where there is no row, staff
     tell the amount.

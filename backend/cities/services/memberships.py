@@ -29,15 +29,19 @@ from backend.cities.memberships import (
     standing_on,
     term_errors,
 )
-from backend.cities.models import Community, DuesAmount, MemberImport, Membership
+from backend.cities.models import Community, DuesAmount, MemberImport, Membership, MembershipRequest
 from backend.cities.permissions import require_staff
 from backend.cities.services.communities import AlreadyRegistered, register_member_city
+from backend.cities.states import MEMBERSHIP_REQUEST_TRANSITIONS
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
+from backend.common.transitions import change_state
 from backend.outbox.services import record, record_many
 from backend.outbox.topics import Topic
 
 _S = Membership.Standing
+_R = MembershipRequest.Status
+OPEN_REQUEST = (_R.WAITING, _R.ASKED, _R.ACCEPTED)
 HIGHEST_DUES = 1_000_000  # dollars: more is a typing error
 
 
@@ -99,6 +103,7 @@ def begin_membership(
             code="member_already",
         ) from None
     record(Topic.MEMBERSHIP_BEGUN, subject=made, by=by, community_id=community_id)
+    _settle_requests(MembershipRequest.Kind.NEW, community_id, by)
     return made
 
 
@@ -185,7 +190,31 @@ def renew_membership(*, by: User, membership_id: int, paid_through: dt.date) -> 
         community_id=membership.community_id,
         paid_through=paid_through.isoformat(),
     )
+    _settle_requests(MembershipRequest.Kind.RENEWAL, membership.community_id, by)
     return membership
+
+
+def _settle_requests(kind: str, community_id: int, by: User) -> None:
+    """What the community has asked for has come: an open request of the kind is paid."""
+    for row in MembershipRequest.objects.filter(
+        kind=kind, community=community_id, status__in=OPEN_REQUEST
+    ):
+        old = change_state(
+            row,
+            "status",
+            _R.PAID,
+            MEMBERSHIP_REQUEST_TRANSITIONS,
+            changed_at=database_now(),
+            settled_at=database_now(),
+        )
+        record(
+            Topic.MEMBERSHIP_REQUEST_CHANGED,
+            subject=row,
+            by=by,
+            community_id=community_id,
+            old=old,
+            new=_R.PAID.value,
+        )
 
 
 @transaction.atomic

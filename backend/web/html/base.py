@@ -51,7 +51,8 @@ def inside(address: str, otherwise: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a page asks before an act, or in ``form``. ``keep`` leads ``back`` without it;
+    """What a page asks before an act, or in ``form``. ``keep`` leads ``back`` without it,
+    the only way on where there is no button;
     ``values`` are sent with the button, where the address of the page does several acts.
     """
 
@@ -65,6 +66,7 @@ class Question:
     is_warning: bool = True
     values: Mapping[str, str] = field(default_factory=dict)
     form: Form | None = None
+    has_button: bool = True
 
 
 def ask(request: HttpRequest, question: Question, *, shows_sample: bool) -> HttpResponse:

@@ -22,8 +22,17 @@ from backend.cities.member_sheets import (
     write_excel,
 )
 from backend.cities.memberships import dues_amounts, member, member_import, members
-from backend.cities.models import ExistingPartnership, Membership
+from backend.cities.models import ExistingPartnership, Membership, MembershipRequest
 from backend.cities.queries import partnerships_to_confirm
+from backend.cities.services.membership_requests import (
+    answer_membership_request,
+    ask_for_membership,
+    membership_request_for_staff,
+    membership_requests_of,
+    reply_to_staff,
+    staff_membership_requests,
+    withdraw_membership_request,
+)
 from backend.common.files import was_too_large
 from backend.common.formatting import csv_lines
 from backend.introductions.members import listed_members
@@ -34,17 +43,24 @@ from backend.web.members.directory import Presenter
 from backend.web.members.forms import (
     ChangeForm,
     ClaimForm,
-    DuesForm,
     EndForm,
     MemberDirectoryFilters,
     MemberFilters,
     RenewForm,
+)
+from backend.web.members.request_forms import (
+    DuesForm,
+    MembershipAnswerForm,
+    MembershipReplyForm,
+    MembershipRequestFilters,
+    MembershipRequestForm,
 )
 from backend.web.rest.base import (
     ApiList,
     ApiView,
     Body,
     Data,
+    current_reader,
     current_user,
     operation,
     read_filters,
@@ -68,6 +84,73 @@ class MemberDirectoryView(ApiList):
 
     def present(self, row: Membership) -> dict[str, Any]:
         return self.presenter(row)
+
+
+@open_to(GET=Level.COMMUNITY, POST=Level.COMMUNITY)
+class MembershipRequestsView(ApiList):
+    """What the community has asked for, the latest first."""
+
+    serializer_class = serializers.MembershipRequestSerializer
+
+    def get_queryset(self) -> QuerySet[MembershipRequest]:
+        return membership_requests_of(current_reader(self.request))
+
+    @operation(
+        "Ask to become or to stay a member",
+        serializers.MembershipRequestSerializer,
+        takes=MembershipRequestForm,
+        status=201,
+        description="A renewal where the membership runs or has lapsed. 409 `request_open`: one "
+        "is not settled yet; `paid_already`: more than a year is paid.",
+    )
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        return ask_for_membership(by=current_user(request), community_id=community_id, **data)
+
+
+@open_to(POST=Level.COMMUNITY)
+class MembershipReplyView(ApiView):
+    @operation(
+        "Answer what staff asked",
+        serializers.MembershipRequestSerializer,
+        takes=MembershipReplyForm,
+    )
+    def post(self, request: Request, community_id: int, request_id: int, data: Data) -> object:
+        return reply_to_staff(
+            by=current_user(request), community_id=community_id, request_id=request_id, **data
+        )
+
+
+@open_to(POST=Level.COMMUNITY)
+class MembershipWithdrawView(ApiView):
+    @operation("Withdraw the request", serializers.MembershipRequestSerializer)
+    def post(self, request: Request, community_id: int, request_id: int) -> object:
+        return withdraw_membership_request(
+            by=current_user(request), community_id=community_id, request_id=request_id
+        )
+
+
+@open_to(GET=Level.STAFF)
+class StaffMembershipRequestsView(ApiList):
+    """Requests for membership, the longest waiting first."""
+
+    serializer_class = serializers.MembershipRequestSerializer
+    filter_form = MembershipRequestFilters
+
+    def get_queryset(self) -> QuerySet[MembershipRequest]:
+        return staff_membership_requests(current_user(self.request))
+
+
+@open_to(POST=Level.CURATOR)
+class MembershipAnswerView(ApiView):
+    @operation(
+        "Accept it, ask for more, decline it, or mark its dues as paid",
+        serializers.MembershipRequestSerializer,
+        takes=MembershipAnswerForm,
+    )
+    def post(self, request: Request, request_id: int, data: Data) -> object:
+        me = current_user(request)
+        answer_membership_request(by=me, request_id=request_id, **data)
+        return membership_request_for_staff(me, request_id)
 
 
 def _dues() -> dict[str, Any]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from backend.cities.models import Community, Country, ExistingPartnership, Membership, Place
+from backend.cities.models import (
+    Community,
+    Country,
+    ExistingPartnership,
+    Membership,
+    Place,
+)
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.models.places import in_order, region_label
 from backend.cities.names import fold
@@ -19,7 +25,6 @@ from backend.cities.partner_places import NO_PLACE
 from backend.cities.permissions import Reader
 from backend.cities.profile_schema import FORMS
 from backend.cities.queries import is_named
-from backend.cities.services.memberships import HIGHEST_DUES
 from backend.common.bounds import LARGEST_ID, longest, valid_ids
 from backend.introductions.members import about_theme, in_kind, listed_members, with_form
 from backend.suggestions.services.partners import described
@@ -269,41 +274,6 @@ class RenewForm(DomainForm):
 
 class EndForm(DomainForm):
     ended_on = DayField(label="Last day as a member")
-
-
-def _amounts() -> dict[str, forms.Field]:
-    """A field for what members of each class and kind pay for a year."""
-    return {
-        DuesForm.name(code, is_home): forms.IntegerField(
-            label=f"{label} people, {'U.S. members' if is_home else 'Global Members'}",
-            required=False,
-            min_value=0,
-            max_value=HIGHEST_DUES,
-        )
-        for is_home in (True, False)
-        for code, label in Membership.DuesClass.choices
-    }
-
-
-class DuesForm(DomainForm):
-    """Whole dollars a year; an empty one is told by staff."""
-
-    @staticmethod
-    def name(dues_class: str, is_home: bool) -> str:
-        return f"{'us' if is_home else 'global'}_{dues_class}"
-
-    @staticmethod
-    def amounts(given: Mapping[str, int | None]) -> dict[tuple[str, bool], int | None]:
-        """(Class, whether of U.S. members) → dollars."""
-        keys = {name: name.partition("_") for name in given}
-        return {(keys[name][2], keys[name][0] == "us"): given[name] for name in given}
-
-    def as_arguments(self) -> dict[str, Any]:
-        return {"amounts": self.amounts(self.cleaned_data)}
-
-
-# Made rather than written: one field a class and kind
-DuesForm.base_fields.update(_amounts())
 
 
 class ListForm(DomainForm):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from backend.cities.member_sheets import LARGEST_FILE
 from backend.cities.memberships import ACTION_LABELS
-from backend.cities.models import ExistingPartnership, Membership
+from backend.cities.models import ExistingPartnership, Membership, MembershipRequest
 from backend.cities.profile_schema import FORMS, STATED_STATUS
 from backend.cities.services import counts_of
 from backend.cities.services.statements import BesideClaim, beside_claims
@@ -36,6 +36,30 @@ class MemberSerializer(serializers.Serializer):
 
     def get_kind(self, row: Membership) -> str:
         return "us" if row.community.is_home else "global"
+
+
+class MembershipNoteSerializer(serializers.Serializer):
+    by_staff = serializers.BooleanField()
+    text = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class MembershipRequestSerializer(serializers.Serializer):
+    """What a community asks for, with what was written about it."""
+
+    id = serializers.IntegerField()
+    community = CommunityNameSerializer()
+    kind = serializers.ChoiceField(choices=MembershipRequest.Kind.choices)
+    status = serializers.ChoiceField(choices=MembershipRequest.Status.choices)
+    dues_class = serializers.ChoiceField(choices=Membership.DuesClass.choices)
+    population = serializers.IntegerField(
+        allow_null=True, help_text="As the community says, where the gazetteer does not know it"
+    )
+    billing_name = serializers.CharField()
+    billing_email = serializers.CharField()
+    asked_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    notes = MembershipNoteSerializer(many=True)
 
 
 class DuesAmountSerializer(serializers.Serializer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from backend.introductions.members import GLOBAL, U_S
+from backend.web.access import COMMUNITY
 from backend.web.members import api, applying, directory, views
 
 page_urls: list[URLPattern] = [
@@ -14,6 +15,18 @@ page_urls: list[URLPattern] = [
     path("members/export.csv", directory.member_export, {"kind": "csv"}, name="members_csv"),
     path("members/export.json", directory.member_export, {"kind": "json"}, name="members_json"),
     path("membership/", applying.membership, name="membership"),
+    path(f"{COMMUNITY}membership/", applying.community_membership, name="community_membership"),
+    path(f"{COMMUNITY}membership/<int:request_id>/reply/", applying.reply, name="membership_reply"),
+    path(
+        f"{COMMUNITY}membership/<int:request_id>/withdraw/",
+        applying.withdraw,
+        name="membership_withdraw",
+    ),
+    path(
+        "staff/members/requests/<int:request_id>/",
+        applying.staff_request,
+        name="staff_membership_request",
+    ),
     path("staff/members/", views.member_list, name="staff_members"),
     path("staff/members/dues/", applying.dues, name="staff_dues"),
     path("staff/members/add/", views.add, name="staff_member_add"),
@@ -46,6 +59,31 @@ page_urls: list[URLPattern] = [
 api_urls: list[URLPattern] = [
     path("members/", api.MemberDirectoryView.as_view(), name="members"),
     path("dues/", api.DuesView.as_view(), name="dues"),
+    path(
+        f"{COMMUNITY}membership-requests/",
+        api.MembershipRequestsView.as_view(),
+        name="membership-requests",
+    ),
+    path(
+        f"{COMMUNITY}membership-requests/<id:request_id>/reply/",
+        api.MembershipReplyView.as_view(),
+        name="membership-reply",
+    ),
+    path(
+        f"{COMMUNITY}membership-requests/<id:request_id>/withdraw/",
+        api.MembershipWithdrawView.as_view(),
+        name="membership-withdraw",
+    ),
+    path(
+        "staff/membership-requests/",
+        api.StaffMembershipRequestsView.as_view(),
+        name="staff-membership-requests",
+    ),
+    path(
+        "staff/membership-requests/<id:request_id>/answer/",
+        api.MembershipAnswerView.as_view(),
+        name="staff-membership-answer",
+    ),
     path("staff/dues/", api.StaffDuesView.as_view(), name="staff-dues"),
     path("staff/members/", api.MembersView.as_view(), name="staff-members"),
     path("staff/members/<id:membership_id>/", api.MemberView.as_view(), name="staff-member"),

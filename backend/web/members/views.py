@@ -36,6 +36,8 @@ from backend.cities.memberships import (
 )
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.queries import communities_named, partnerships_to_confirm
+from backend.cities.services.membership_requests import staff_membership_requests
+from backend.cities.services.memberships import OPEN_REQUEST
 from backend.cities.services.statements import beside_claims
 from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, WrongState
@@ -62,20 +64,29 @@ from backend.web.members.forms import (
 from backend.web.profiles.presentation import claim_words
 
 PAGE = 50
+REQUESTS = 100
 REFUSALS = (Conflict, WrongState)
 
 
 @open_to(Level.STAFF)
 @require_safe
 def member_list(request: HttpRequest) -> HttpResponse:
-    form = MemberFilters(request.GET)
-    found = form.narrow(members(current_user(request)))
+    form, user = MemberFilters(request.GET), current_user(request)
+    found = form.narrow(members(user))
+    waiting = staff_membership_requests(user).filter(status__in=OPEN_REQUEST)
+    requests = list(waiting[: REQUESTS + 1])
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     shows_sample = any(row.community.is_sample for row in page)
     return render(
         request,
         "members/staff_members.html",
-        {"form": form, "page": page, "shows_sample": shows_sample},
+        {
+            "form": form,
+            "page": page,
+            "requests": requests[:REQUESTS],
+            "more_requests": len(requests) > REQUESTS,
+            "shows_sample": shows_sample,
+        },
     )
 
 
@@ -188,7 +199,7 @@ def import_list(request: HttpRequest) -> HttpResponse:
     context = {"form": form, "columns": COLUMNS, "classes": Membership.DuesClass.choices}
     return render(
         request,
-        "members/staff_member_import_new.html",
+        "members/staff_member_import.html",
         context,
         status=422 if form.is_bound else 200,
     )

@@ -12,9 +12,8 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.accounts.grants import Actor, Resource, Verb
@@ -63,11 +62,11 @@ from backend.web.partnerships.forms import (
 
 PAGE = 25
 DECISION_LABELS = {
-    "revitalise": _lazy("Bring it back to life"),
-    "resume": _lazy("Lift the suspension"),
-    "suspend": _lazy("Suspend the partnership"),
-    "emeritus": _lazy("Honorary, without further activity"),
-    "end": _lazy("End the partnership"),
+    "revitalise": gettext_lazy("Bring it back to life"),
+    "resume": gettext_lazy("Lift the suspension"),
+    "suspend": gettext_lazy("Suspend the partnership"),
+    "emeritus": gettext_lazy("Honorary, without further activity"),
+    "end": gettext_lazy("End the partnership"),
 }
 
 

@@ -67,6 +67,7 @@ ACTORS = (
     "other_official",
     "committee_member",
     "chair",
+    "volunteer",
     "curator",
     "admin",
 )
@@ -76,8 +77,7 @@ API = "/api/v1/"
 STAFF = {"curator", "admin"}
 MEMBERS = {"official", "committee_member", "chair"}  # of A, and of B
 SPEAKERS = {"official", "chair"}
-# Those whom the tables of permissions ask by default: who speaks for a side, who only reads, staff
-# who decide, staff who only read, and who speaks for somebody else.
+# Whom the tables of permissions ask by default: of each kind one, and who speaks for somebody else.
 OF_EACH_KIND = ("official", "committee_member", "curator", "admin", "other_official")
 # And those whom the tables of all acts in all states ask.
 DOERS = ("official", "chair", "curator", "committee_member")
@@ -117,6 +117,7 @@ class World:
             "other_official": self.c,
             "committee_member": self.b,
             "chair": self.b,
+            "volunteer": self.a,
         }
         return homes.get(actor)
 
@@ -251,6 +252,7 @@ def make_world() -> World:
         "other_official": (c, {}),
         "committee_member": (b, {"role": Role.COMMITTEE_MEMBER}),
         "chair": (b, {"role": Role.CHAIR}),
+        "volunteer": (a, {"role": Role.VOLUNTEER}),
     }
     CommunityRole.objects.bulk_create(
         CommunityRoleFactory.build(user=people[name], community=community, **values)

@@ -24,6 +24,8 @@ class Role(models.TextChoices):
     OFFICIAL = "official", _("Official")
     COMMITTEE_MEMBER = "committee_member", _("Committee member")
     CHAIR = "chair", _("Committee chair")
+    # Helps with open meetings and calls; has no part in the search for partners
+    VOLUNTEER = "volunteer", _("Volunteer")
 
 
 # Each may answer, publish or invite; a community always keeps one of them.
@@ -36,6 +38,7 @@ class Actor(StrEnum):
     OFFICIAL = Role.OFFICIAL.value
     COMMITTEE_MEMBER = Role.COMMITTEE_MEMBER.value
     CHAIR = Role.CHAIR.value
+    VOLUNTEER = Role.VOLUNTEER.value
     CURATOR = "curator"
     ADMIN = "admin"
 
@@ -85,8 +88,11 @@ class Resource(StrEnum):
     # A community asks to become or to stay a member: C, also what it writes afterwards; X: staff
     # answer
     MEMBERSHIP_REQUEST = "membership_request"
-    # What a community opens to everybody: open meetings and calls for help, letters of volunteers;
-    # X: publish, withdraw, answer
+    # What a community opens to everybody, an open meeting or a call for help. C: a draft, which
+    # those with X publish; everybody takes back their own
+    CALL = "call"
+    # What people write to its organisation, and its own words on how partnerships come about; X:
+    # answer, write
     VOLUNTEERS = "volunteers"
     PEOPLE = "people"  # members and invitations of a community
     JOINING = "joining"  # requests to join a community: read and answered by its people and staff
@@ -183,6 +189,12 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
         Actor.CURATOR: "RX",
         Actor.ADMIN: "R",
     },
+    Resource.CALL: {
+        Actor.OFFICIAL: "RCX",
+        Actor.COMMITTEE_MEMBER: "RC",
+        Actor.CHAIR: "RCX",
+        Actor.VOLUNTEER: "RC",
+    },
     Resource.VOLUNTEERS: {
         Actor.OFFICIAL: "RX",
         Actor.COMMITTEE_MEMBER: "R",
@@ -225,6 +237,11 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
 def may(actor: Actor, verb: Verb, resource: Resource) -> bool:
     """True if that kind of actor may do ``verb`` with that kind of resource."""
     return verb in GRANTS[resource].get(actor, "")
+
+
+def roles_that_may(verb: Verb, resource: Resource) -> tuple[Role, ...]:
+    """The roles in a community that may do ``verb`` with such a resource, once confirmed."""
+    return tuple(role for role in Role if may(Actor(role.value), verb, resource))
 
 
 def require(actor: Actor, verb: Verb, resource: Resource) -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from backend.accounts.grants import RESPONSIBLE
+from backend.accounts.grants import RESPONSIBLE, Resource, Verb, roles_that_may
 from backend.accounts.models import User
 from backend.cities.models import (
     Community,
@@ -42,16 +42,14 @@ class CommunityPair(Protocol):
 def people_of(
     community_ids: Iterable[int], *, vetted: bool = True, answering: bool = False
 ) -> list[tuple[int, int]]:
-    """(user id, community id) of those with an active role there; by default only those whom staff
-    have confirmed, and with ``answering`` only those who answer for the community.
+    """(user id, community id) of those with an active role there that reads suggestions; by default
+    only those whom staff have confirmed, and with ``answering`` who answers for the community.
     """
-    roles = CommunityRole.objects.filter(
-        community_id__in=list(community_ids), ended_at__isnull=True, user__is_active=True
-    )
+    told = RESPONSIBLE if answering else roles_that_may(Verb.READ, Resource.SUGGESTION)
+    roles = CommunityRole.objects.filter(role__in=told, community_id__in=list(community_ids))
+    roles = roles.filter(ended_at__isnull=True, user__is_active=True)
     if vetted:
         roles = roles.filter(vetted_at__isnull=False)
-    if answering:
-        roles = roles.filter(role__in=RESPONSIBLE)
     return list(roles.order_by("id").values_list("user_id", "community_id"))
 
 

@@ -80,14 +80,14 @@ class Reader:
         """
         if self.is_staff and self.may(verb, resource):
             return Reader(self.user, None, None, self.actor)
-        return (
-            next((side for side in self._sides(community_ids) if side.may(verb, resource)), None)
-            or _refuse()
-        )
+        return self.in_one_of(community_ids, verb, resource)
 
-    def in_one_of(self, community_ids: Iterable[int]) -> Reader:
-        """This reader in the first of the communities where they hold a role. Raises NotVisible."""
-        return next(iter(self._sides(community_ids)), None) or _refuse()
+    def in_one_of(self, community_ids: Iterable[int], verb: Verb, resource: Resource) -> Reader:
+        """This reader in the first of the communities where a role grants ``verb``. Raises
+        NotVisible.
+        """
+        sides = self._sides(community_ids)
+        return next((side for side in sides if side.may(verb, resource)), None) or _refuse()
 
     def _sides(self, community_ids: Iterable[int]) -> list[Reader]:
         if self.community_id is not None:

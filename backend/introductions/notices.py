@@ -15,6 +15,7 @@ from backend.cities.notices import (
     name_of,
     other_name,
     own_name,
+    people_of,
     seeking_ended_words,
     side_names,
     to_sides,
@@ -23,13 +24,14 @@ from backend.cities.notices import (
 )
 from backend.introductions.meeting_times import calendar_entry, has_entry, local_times, method_of
 from backend.introductions.models import (
+    Call,
     Consent,
     Introduction,
     Meeting,
 )
 from backend.introductions.queries.introductions import OVER
 from backend.notifications.models import Notification
-from backend.notifications.notices import MessageText, notice, subject_page
+from backend.notifications.notices import MessageText, community_page, notice, subject_page
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import FollowUp
@@ -397,4 +399,40 @@ def _meeting_settled(notification: Notification) -> MessageText:
         title,
         (sentence % _names(notification), *local_times(meeting)),
         _("See the introduction"),
+    )
+
+
+# Open meetings and calls for help
+
+
+def _drafted_recipients(event: Event) -> list[Notification]:
+    """Who may publish it there, but its author; nobody once it is published or taken back."""
+    call = Call.objects.filter(
+        pk=event.subject_id, published_at__isnull=True, withdrawn_at__isnull=True
+    ).first()
+    if call is None:
+        return []
+    return [
+        Notification(recipient_id=user_id, community_id=own, subject_id=call.pk)
+        for user_id, own in people_of([call.community_id], answering=True)
+        if user_id != call.by_id
+    ]
+
+
+@notice(
+    "call_drafted",
+    gettext_lazy("Draft of a meeting or call"),
+    Topic.CALL_DRAFTED,
+    recipients=_drafted_recipients,
+    path=community_page("web:volunteers"),
+)
+def _call_drafted(notification: Notification) -> MessageText:
+    return MessageText(
+        _("A draft waits to be published"),
+        (
+            _("Somebody has drafted an open meeting or a call for help of %(own)s.")
+            % {"own": own_name(notification)},
+            _("Nobody else sees it before an official or the chair publishes it."),
+        ),
+        _("Read the draft"),
     )

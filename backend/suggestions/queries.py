@@ -253,7 +253,8 @@ def _own_suggestion(reader: Reader, suggestion_id: int) -> tuple[Suggestion, int
     """
     if reader.community_id is None:
         sides = Suggestion.objects.filter(pk=suggestion_id).values_list("pair__a_id", "pair__b_id")
-        reader = reader.in_one_of(next(iter(sides), ()))
+        ends = next(iter(sides), ())
+        reader = reader.in_one_of(ends, Verb.READ, Resource.SUGGESTION)
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     rows = _with_communities(Suggestion.objects.of_community(community_id))
     try:

@@ -13,7 +13,7 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from backend.accounts.grants import Resource, Verb
+from backend.accounts.grants import Resource, Verb, roles_that_may
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
 from backend.cities.permissions import Reader, require_staff
@@ -56,9 +56,10 @@ class Tally:
 
 
 def voters(community_id: int) -> set[int]:
-    """Ids of those who may vote there: confirmed people with an active role."""
+    """Ids of those who may vote there: confirmed people with an active role that may."""
     roles = CommunityRole.objects.filter(
         community_id=community_id,
+        role__in=roles_that_may(Verb.CREATE, Resource.REVIEW),
         ended_at__isnull=True,
         vetted_at__isnull=False,
         user__is_active=True,

@@ -55,6 +55,7 @@ class TableVersion(models.Model):
             "introductions_agreement",
             "introductions_call",
             "introductions_partnership",
+            "introductions_partnershipprocess",
             "introductions_signatory",
             "suggestions_pair",
         }

@@ -19,6 +19,7 @@ from backend.introductions.models import (
     Meeting,
     MeetingTime,
     Partnership,
+    PartnershipProcess,
     Signatory,
     SignedDocument,
 )
@@ -282,6 +283,17 @@ class CallFactory(DjangoModelFactory):
     title = "Evening for new volunteers"
     wanted = "People who speak Spanish"
     by = factory.SubFactory(UserFactory)
+    published_at = MOMENT
+
+
+class PartnershipProcessFactory(DjangoModelFactory):
+    class Meta:
+        model = PartnershipProcess
+
+    community = factory.SubFactory(CommunityFactory)
+    text = "The council decides in spring."
+    language = "en"
+    changed_at = MOMENT
 
 
 class MeetingFactory(DjangoModelFactory):

@@ -17,6 +17,10 @@ from icalendar import Calendar
 from backend.accounts.models import AccountMail, User
 from backend.cities.models import Community, CommunityRole, Ticket
 from backend.cities.services.tickets import answer_path, ticket_path, write_ticket
+from backend.introductions.models import Call
+from backend.introductions.services.calls import draft_call
+from backend.notifications.models import Notification
+from backend.notifications.services import notify_people
 from backend.outbox.models import Event
 from backend.privacy.data import export_data
 from backend.privacy.erasure import erase_account
@@ -24,10 +28,12 @@ from backend.web.help.answers import GUIDE
 from backend.web.help.forms import opened_token
 from backend.web.help.guide import STATEMENTS
 from tests.factories import (
+    CallFactory,
     CommunityFactory,
     CommunityRoleFactory,
     ContactFactory,
     PlaceFactory,
+    TicketFactory,
     UserFactory,
 )
 from tests.web.conftest import SignIn
@@ -388,12 +394,88 @@ def test_open_meeting_stands_on_the_page_in_local_time_and_in_a_calendar(
     assert "Committee, open to all" not in client.get(url("community", shown.pk)).text
 
 
-def test_committee_member_reads_and_does_not_publish(shown: Community, sign_in: SignIn) -> None:
-    member = sign_in(CommunityRoleFactory(community=shown, role="committee_member").user)
-    assert member.get(url("volunteers", shown.pk)).status_code == 200
-    assert (
-        member.post(url("volunteers", shown.pk), {"title": "A", "wanted": "B"}).status_code == 404
+@pytest.mark.parametrize("role", ["committee_member", "volunteer"])
+def test_draft_is_seen_by_nobody_else_until_an_official_publishes_it(
+    client: Client, shown: Community, official: CommunityRole, sign_in: SignIn, role: str
+) -> None:
+    own, path = (
+        sign_in(CommunityRoleFactory(community=shown, role=role).user),
+        url("volunteers", shown.pk),
     )
+    assert own.post(path, {"title": "Interpreters", "wanted": "Spanish"}).status_code == 302
+    assert own.post(path, {"title": "Mine to take back", "wanted": "B"}).status_code == 302
+    draft, mine = Call.objects.order_by("pk")
+    public, api = url("community", shown.pk), f"/api/v1/communities/{shown.pk}/"
+    assert "Interpreters" not in client.get(public).text
+    assert client.get(f"{api}calls/").json()["results"] == []
+    assert client.get(f"{api}call-drafts/").status_code == 401
+    assert own.get(f"{api}call-drafts/").json()["results"][0]["title"] == "Interpreters"
+    assert own.post(url("call_publish", shown.pk, draft.pk)).status_code == 404
+    assert own.delete(f"{api}calls/{mine.pk}/").status_code == 200
+
+    speaker = sign_in(official.user)
+    assert "Interpreters" in speaker.get(path).text
+    assert speaker.post(url("call_publish", shown.pk, draft.pk)).status_code == 302
+    assert speaker.post(f"{api}call-drafts/{draft.pk}/publish/").status_code == 404
+    assert "Interpreters" in client.get(public).text
+    late = CallFactory(community=shown, starts_at=now() - dt.timedelta(days=1), published_at=None)
+    assert speaker.post(f"{api}call-drafts/{late.pk}/publish/").status_code == 409
+    assert own.delete(f"{api}calls/{draft.pk}/").status_code == 404, "it is the community's now"
+
+
+def test_draft_is_told_to_who_publishes_and_not_to_volunteers(
+    shown: Community, official: CommunityRole
+) -> None:
+    helper = CommunityRoleFactory(community=shown, role="volunteer").user
+    CommunityRoleFactory(community=shown, role="volunteer")
+    draft_call(by=helper, community_id=shown.pk, title="Hosts", wanted="Families")
+    notify_people(Event.objects.get(topic="call_drafted").pk)
+    told = Notification.objects.values_list("kind", "recipient_id")
+    assert list(told) == [("call_drafted", official.user_id)]
+
+
+def test_volunteer_opens_calls_and_nothing_else_of_the_community(
+    shown: Community, sign_in: SignIn
+) -> None:
+    role = CommunityRoleFactory(community=shown, role="volunteer")
+    own = sign_in(role.user)
+    letter = TicketFactory(addressee=shown, name="Mara Writer")
+    page = own.get(url("volunteers", shown.pk)).text
+    assert "Mara Writer" not in page
+    assert ticket_path(letter) not in page
+    hidden = ("suggestions", "people", "profile", "profile_contacts", "community_audit_log")
+    opened = [name for name in hidden if own.get(url(name, shown.pk)).status_code != 404]
+    assert opened == []
+    links = links_of(own, url("dashboard"))
+    leave = url("people_end", shown.pk, role.pk)
+    assert {url("volunteers", shown.pk), leave} <= links
+    assert url("suggestions", shown.pk) not in links
+    assert own.get(leave).status_code == 200
+    assert own.post(leave).status_code == 302
+    assert own.get(url("volunteers", shown.pk)).status_code == 404
+
+
+def test_process_stands_on_the_public_page_in_its_language_as_long_as_it_is_said(
+    client: Client, shown: Community, official: CommunityRole, sign_in: SignIn
+) -> None:
+    own, path = sign_in(official.user), url("process", shown.pk)
+    public, api = url("community", shown.pk), f"/api/v1/communities/{shown.pk}/process/"
+    heading = 'id="process"'
+    assert heading not in client.get(public).text
+    said = {"text": "يقرر المجلس في الربيع.", "language": "ar"}
+    assert own.post(path, said | {"text": "x" * 4001}).status_code == 422
+    assert own.post(path, said | {"language": "xx"}).status_code == 422
+    assert own.post(path, said).status_code == 302
+    page = client.get(public).text
+    assert heading in page
+    assert f'dir="rtl">{said["text"]}' in page
+    assert client.get(api).json()["language"] == "ar"
+    member = sign_in(CommunityRoleFactory(community=shown, role="committee_member").user)
+    assert said["text"] in member.get(url("volunteers", shown.pk)).text
+    assert member.post(path, said).status_code == 404
+    put = own.put(api, {"text": "", "language": "ar"}, content_type="application/json")
+    assert put.json() == {"text": "", "language": "", "changed_at": None}
+    assert heading not in client.get(public).text
 
 
 def test_starting_an_organisation_leads_to_the_existing_one_or_counts_who_asked(

@@ -17,7 +17,7 @@ from django.urls import reverse
 from backend.accounts.models import AccountMail, User
 from backend.cities.models import Community, CommunityRole, JoinRequest, Profile
 from backend.cities.services.invitations import invitation_path, invite_colleague
-from tests.actors import World, make_world
+from tests.actors import World, is_admitted, make_world
 from tests.factories import (
     ApiTokenFactory,
     CommunityFactory,
@@ -28,6 +28,7 @@ from tests.factories import (
     PlaceFactory,
     UserFactory,
 )
+from tests.test_permissions import PAGES, TABLE, Scene
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, forms_of, url
 
@@ -450,3 +451,15 @@ def test_city_without_a_choice_says_what_to_do(stranger: User, sign_in: SignIn) 
     response = sign_in(stranger).post(REGISTER, {"kind": "city"})
     assert response.status_code == 422
     assert "Choose your city from the list of places." in response.text
+
+
+@pytest.mark.django_db
+def test_volunteer_gets_no_further_than_a_stranger() -> None:
+    scene = Scene()
+    client = scene.world.client("volunteer")
+    opened = [
+        what
+        for what, (ask, allowed) in {**TABLE, **PAGES}.items()
+        if "stranger" not in allowed and is_admitted(ask(scene, client, "volunteer"))
+    ]
+    assert opened == []

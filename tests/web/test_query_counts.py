@@ -397,6 +397,11 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
         "communities/{a}/calls/",
         lambda world: make.CallFactory(community=world.a),
     ),
+    "call-drafts": (
+        "official",
+        "communities/{a}/call-drafts/",
+        lambda world: make.CallFactory(community=world.a, published_at=None),
+    ),
     "letters-to-organisation": (
         "official",
         "communities/{a}/letters/",

@@ -15,10 +15,13 @@ from typing import Any, Literal
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import translation
 
 from backend.accounts.grants import Role
 from backend.accounts.models import User
-from backend.cities.models import Community, CommunityRole, Profile
+from backend.cities.models import Community, CommunityRole, Place, Profile, Ticket
 from backend.cities.sample.places import (
     COMMITTEE_AT_HOME,
     FIRST_OF_COUNTRY,
@@ -27,6 +30,15 @@ from backend.cities.sample.places import (
     OFFICIAL_AT_HOME,
     PlaceFacts,
 )
+from backend.cities.services.tickets import (
+    answer_ticket,
+    organisation_path,
+    reply_to_ticket,
+    take_ticket,
+    token_of,
+    write_ticket,
+)
+from backend.common.dates import database_now
 from backend.notifications.mail_files import REFUSED_MAILBOX
 
 FILE = Path(__file__).parent.parent / "data" / "sample" / "world.json"
@@ -78,6 +90,13 @@ ACTORS = (
         "the same committee: read suggestions",
         COMMITTEE_AT_HOME,
         Role.COMMITTEE_MEMBER,
+    ),
+    SampleActor(
+        "volunteer",
+        "Grace Whitman (sample)",
+        "a volunteer of the same city: draft open meetings and calls for help",
+        COMMITTEE_AT_HOME,
+        Role.VOLUNTEER,
     ),
     SampleActor(
         "newcomer",
@@ -288,7 +307,7 @@ def _committees(
         if place.country == "US" and place.place_id not in taken and sample_status == PUBLISHED
     ]
     for actor in ACTORS:
-        if actor.role in {Role.CHAIR, Role.COMMITTEE_MEMBER} and actor.place_id:
+        if actor.role in {Role.CHAIR, Role.COMMITTEE_MEMBER, Role.VOLUNTEER} and actor.place_id:
             entries.append(
                 (_account(actor, password_hash), by_place[actor.place_id], actor.role, True)
             )
@@ -368,3 +387,82 @@ def _of_place(table: str, place: PlaceFacts) -> str:
     """What stands for the division or else for the country."""
     found = people_of_countries()[table]
     return str(found.get(f"{place.country}-{place.admin1_code}", found.get(place.country, "")))
+
+
+# What waits for staff: messages of each kind, in the languages of the service, by people with an
+# account and without one.
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """``account``: who writes it signed in; others give their name. ``place_id``: on whose page.
+    ``hours``: ago. ``answer`` is what staff wrote, ``again`` what came back.
+    """
+
+    topic: str
+    language: str
+    text: str
+    hours: int
+    name: str = ""
+    place_id: int = 0
+    page: str = ""
+    account: str = ""
+    answer: str = ""
+    closed: bool = False
+    again: str = ""
+    taken: bool = False
+
+
+@transaction.atomic
+def load_sample_tickets() -> int:
+    """Adds the messages to a sample world that has none; returns how many were written now."""
+    staff = User.objects.filter(is_sample=True, staff_role=User.StaffRole.CURATOR)
+    curator = staff.order_by("id").first()
+    if curator is None or Ticket.objects.filter(email__endswith=f"@{DOMAIN}").exists():
+        return 0
+    rows = json.loads(FILE.read_text(encoding="utf-8"))["tickets"]
+    for number, row in enumerate(rows):
+        _tell(_Message(**row), number, curator)
+    return len(rows)
+
+
+def _tell(message: _Message, number: int, curator: User) -> None:
+    accounts = User.objects.filter(is_sample=True, email__startswith=message.account)
+    writer = accounts.order_by("id").first() if message.account else None
+    with translation.override(message.language):
+        ticket = write_ticket(
+            by=writer,
+            topic=message.topic,
+            text=message.text,
+            name=writer.name if writer else message.name,
+            email=writer.email if writer else f"visitor{number}@{DOMAIN}",
+            about=_page(message),
+        )
+    if message.taken:
+        take_ticket(by=curator, ticket_id=ticket.pk)
+    if message.answer:
+        answer_ticket(by=curator, ticket_id=ticket.pk, text=message.answer, close=message.closed)
+    if message.again:
+        reply_to_ticket(by=writer, token=token_of(ticket), text=message.again)
+    _date_back(ticket, message.hours)
+
+
+def _page(message: _Message) -> str:
+    """The path that it is about; empty where the sample world does not have it."""
+    if message.page:
+        return reverse(f"web:{message.page}")
+    if message.topic == Ticket.Kind.ORGANISATION:
+        place = Place.objects.filter(country_id="DE", community=None).order_by("-population")
+        return organisation_path(place[0].pk) if place else ""
+    community = Community.objects.filter(is_sample=True, place_id=message.place_id).first()
+    return reverse("web:community", args=[community.pk]) if community else ""
+
+
+def _date_back(ticket: Ticket, hours: int) -> None:
+    """As if it had been written some hours ago, and each further message a day after."""
+    began = database_now() - dt.timedelta(hours=hours)
+    at = began
+    for later, message in enumerate(ticket.messages.order_by("pk")):
+        at = began + dt.timedelta(hours=20 * later)
+        ticket.messages.filter(pk=message.pk).update(at=at)
+    Ticket.objects.filter(pk=ticket.pk).update(written_at=began, changed_at=at)

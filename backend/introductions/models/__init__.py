@@ -7,7 +7,13 @@ from backend.introductions.models.agreements import (
     SignedDocument,
 )
 from backend.introductions.models.introductions import Consent, Introduction, IntroductionNote
-from backend.introductions.models.meetings import Call, Meeting, MeetingTime, TimeAcceptance
+from backend.introductions.models.meetings import (
+    Call,
+    Meeting,
+    MeetingTime,
+    PartnershipProcess,
+    TimeAcceptance,
+)
 from backend.introductions.models.partnerships import (
     Activity,
     Partnership,
@@ -29,6 +35,7 @@ __all__ = [
     "Meeting",
     "MeetingTime",
     "Partnership",
+    "PartnershipProcess",
     "Renewal",
     "Signatory",
     "SignedDocument",

@@ -105,8 +105,8 @@ class TimeAcceptance(models.Model):
 
 
 class Call(models.Model):
-    """An open meeting of a community's programme, or a call for help. Everybody may read it; it is
-    withdrawn, never deleted.
+    """An open meeting of a community's programme, or a call for help. Everybody may read it once it
+    is published; it is withdrawn, never deleted.
     """
 
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="calls")
@@ -119,7 +119,7 @@ class Call(models.Model):
     )
     wanted = models.CharField(max_length=300, blank=True, help_text="Who is wanted, and for what")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    published_at = models.DateTimeField(auto_now_add=True)
+    published_at = models.DateTimeField(null=True, help_text="Empty: a draft")
     withdrawn_at = models.DateTimeField(null=True)
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
 
@@ -134,3 +134,14 @@ class Call(models.Model):
                 condition=Q(minutes__gte=SHORTEST_MINUTES, minutes__lte=LONGEST_MINUTES),
             ),
         ]
+
+
+class PartnershipProcess(models.Model):
+    """How a partnership comes about in a community, in its own words: for everybody who reads its
+    public page.
+    """
+
+    community = models.OneToOneField(Community, on_delete=models.CASCADE, related_name="process")
+    text = models.TextField(max_length=4000)
+    language = models.CharField(max_length=10, help_text="A code of the vocabulary of languages")
+    changed_at = models.DateTimeField()

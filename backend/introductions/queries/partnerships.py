@@ -27,7 +27,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from backend.accounts.grants import Resource, Verb
+from backend.accounts.grants import Resource, Verb, roles_that_may
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, ExistingPartnership, Membership
 from backend.cities.permissions import Reader, require_staff
@@ -127,6 +127,7 @@ def _people(side: str) -> Coalesce:
     """How many confirmed people act for that side."""
     active = Q(
         community=OuterRef(side),
+        role__in=roles_that_may(Verb.READ, Resource.PARTNERSHIP),
         ended_at__isnull=True,
         vetted_at__isnull=False,
         user__is_active=True,

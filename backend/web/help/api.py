@@ -23,9 +23,25 @@ from backend.cities.services.tickets import (
 )
 from backend.common.errors import NotVisible
 from backend.introductions.models import Call
-from backend.introductions.services.calls import open_calls, publish_call, withdraw_call
+from backend.introductions.services.calls import (
+    draft_call,
+    drafted_calls,
+    open_calls,
+    process_of,
+    publish_call,
+    publish_draft,
+    withdraw_call,
+    write_process,
+)
 from backend.web.access import Level, open_to
-from backend.web.help.forms import CallForm, TextForm, TicketAnswerForm, TicketFilters, TicketForm
+from backend.web.help.forms import (
+    CallForm,
+    ProcessForm,
+    TextForm,
+    TicketAnswerForm,
+    TicketFilters,
+    TicketForm,
+)
 from backend.web.help.volunteers import public_community
 from backend.web.rest.base import ApiList, ApiView, Data, current_reader, current_user, operation
 
@@ -136,9 +152,62 @@ class CallsView(ApiList):
 
 @open_to(DELETE=Level.COMMUNITY)
 class CallView(ApiView):
-    @operation("Withdraw an open meeting or a call", CallSerializer)
+    @operation("Withdraw an open meeting or a call, or take a draft back", CallSerializer)
     def delete(self, request: Request, community_id: int, call_id: int) -> object:
         return withdraw_call(by=current_user(request), community_id=community_id, call_id=call_id)
+
+
+class CallDraftSerializer(CallSerializer):
+    by = serializers.CharField(help_text="Who wrote it")
+
+
+@open_to(GET=Level.COMMUNITY, POST=Level.COMMUNITY)
+class CallDraftsView(ApiList):
+    """Open meetings and calls that wait to be published, by date."""
+
+    serializer_class = CallDraftSerializer
+
+    def get_queryset(self) -> QuerySet[Call]:
+        return drafted_calls(current_reader(self.request))
+
+    @operation(
+        "Draft an open meeting or a call",
+        CallDraftSerializer,
+        takes=CallForm,
+        status=201,
+    )
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        return draft_call(by=current_user(request), community_id=community_id, **data)
+
+
+@open_to(POST=Level.COMMUNITY)
+class CallPublishView(ApiView):
+    @operation("Publish a draft", CallSerializer)
+    def post(self, request: Request, community_id: int, call_id: int) -> object:
+        return publish_draft(by=current_user(request), community_id=community_id, call_id=call_id)
+
+
+class ProcessSerializer(serializers.Serializer):
+    """How a partnership comes about in a community, in its own words."""
+
+    text = serializers.CharField(help_text="Empty: the community has said nothing")
+    language = serializers.CharField(help_text="Of the text; empty without one")
+    changed_at = serializers.DateTimeField(allow_null=True)
+
+
+_NOTHING_SAID = {"text": "", "language": "", "changed_at": None}
+
+
+@open_to(GET=Level.PUBLIC, PUT=Level.COMMUNITY)
+class ProcessView(ApiView):
+    @operation("How a partnership comes about in a community", ProcessSerializer)
+    def get(self, request: Request, community_id: int) -> object:
+        return process_of(public_community(community_id).pk) or _NOTHING_SAID
+
+    @operation("Say how a partnership comes about", ProcessSerializer, takes=ProcessForm)
+    def put(self, request: Request, community_id: int, data: Data) -> object:
+        by = current_user(request)
+        return write_process(by=by, community_id=community_id, **data) or _NOTHING_SAID
 
 
 @open_to(GET=Level.STAFF)

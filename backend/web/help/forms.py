@@ -13,10 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.models import User
 from backend.cities.models import Community, Ticket
 from backend.cities.services.tickets import LONGEST_TEXT
+from backend.cities.vocabularies import vocabulary
 from backend.common.bounds import LARGEST_ID, longest
 from backend.introductions.meeting_times import LONGEST_TIME
 from backend.introductions.models import Call
 from backend.introductions.models.meetings import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
+from backend.introductions.services.calls import LONGEST_PROCESS
 from backend.web.html.base import inside
 from backend.web.html.forms import DomainForm, Filters, FlagField, Rows
 
@@ -204,6 +206,39 @@ class CallForm(DomainForm):
 
     def as_arguments(self) -> dict[str, Any]:
         return self.cleaned_data | {"minutes": self.cleaned_data["minutes"] or USUAL_MINUTES}
+
+
+def _languages() -> list[tuple[str, str]]:
+    """The codes of languages by what the reader calls them."""
+    return [
+        (code, label)
+        for label, code in sorted(
+            (term.label(), code) for code, term in vocabulary("languages").items()
+        )
+    ]
+
+
+class ProcessForm(DomainForm):
+    """How a partnership comes about in the community, in its own words."""
+
+    documented = {
+        "text": "Empty: nothing is shown",
+        "language": "Of the text: a code of the vocabulary `languages`",
+    }
+    may_be_blank = frozenset({"text"})
+
+    text = forms.CharField(
+        label=_("Your process and what you ask of a partner"),
+        required=False,
+        max_length=LONGEST_PROCESS,
+        help_text=_(
+            "Who decides and by what steps, what you need from the other side, how long it takes. "
+            "At most 4,000 characters, in your own language. Everybody sees it: it stands on your "
+            "public page."
+        ),
+        widget=forms.Textarea(attrs={"rows": 10}),
+    )
+    language = forms.ChoiceField(label=_("Language of the text"), choices=_languages)
 
 
 class ReplyForm(GuardedForm, TextForm):

@@ -25,6 +25,12 @@ page_urls: list[URLPattern] = [
         volunteers.withdraw,
         name="call_withdraw",
     ),
+    path(
+        f"{COMMUNITY}volunteers/calls/<int:call_id>/publish/",
+        volunteers.publish,
+        name="call_publish",
+    ),
+    path(f"{COMMUNITY}volunteers/process/", volunteers.process, name="process"),
     path("staff/tickets/", views.ticket_list, name="staff_tickets"),
     path("staff/tickets/<int:ticket_id>/", views.staff_ticket, name="staff_ticket"),
     path("staff/tickets/<int:ticket_id>/take/", views.ticket_take, name="ticket_take"),
@@ -36,6 +42,13 @@ api_urls: list[URLPattern] = [
     path("tickets/<slug:ticket_number>/reply/", api.TicketReplyView.as_view(), name="ticket-reply"),
     path(f"{COMMUNITY}calls/", api.CallsView.as_view(), name="calls"),
     path(f"{COMMUNITY}calls/<id:call_id>/", api.CallView.as_view(), name="call"),
+    path(f"{COMMUNITY}call-drafts/", api.CallDraftsView.as_view(), name="call-drafts"),
+    path(
+        f"{COMMUNITY}call-drafts/<id:call_id>/publish/",
+        api.CallPublishView.as_view(),
+        name="call-draft-publish",
+    ),
+    path(f"{COMMUNITY}process/", api.ProcessView.as_view(), name="process"),
     path(
         f"{COMMUNITY}letters/", api.VolunteerLettersView.as_view(), name="letters-to-organisation"
     ),

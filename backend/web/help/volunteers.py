@@ -29,20 +29,33 @@ from backend.cities.services.tickets import (
     write_ticket,
 )
 from backend.common.bounds import LARGEST_ID
-from backend.common.errors import NotVisible, TooManyRequests
+from backend.common.errors import NotVisible, TooManyRequests, WrongState
+from backend.introductions.models import PartnershipProcess
 from backend.introductions.services.calls import (
     calls_calendar,
+    draft_call,
+    drafted_calls,
     open_calls,
+    process_of,
     publish_call,
+    publish_draft,
     withdraw_call,
+    write_process,
 )
 from backend.web.access import Level, open_to
-from backend.web.help.forms import CallForm, OrganisationForm, ReplyForm, VolunteerForm
+from backend.web.help.forms import (
+    CallForm,
+    OrganisationForm,
+    ProcessForm,
+    ReplyForm,
+    VolunteerForm,
+)
 from backend.web.help.views import is_sent, status_of
 from backend.web.html.base import current_reader, current_user
 
 FOUND_AT_MOST = 8
 LETTERS_SHOWN = 50
+_ID = "process-%s"  # of fields: the page has another text
 
 
 def public_community(community_id: int) -> Community:
@@ -112,34 +125,97 @@ def calendar(request: HttpRequest, community_id: int) -> HttpResponse:
 @open_to(Level.COMMUNITY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def volunteers(request: HttpRequest, community_id: int) -> HttpResponse:
-    """What the community opens to everybody, and who has written to it."""
+    """What the community opens to everybody, and who has written to it. Who may not publish hands
+    in a draft.
+    """
     reader = current_reader(request)
-    reader.require(Verb.READ, Resource.VOLUNTEERS)
+    reader.require(Verb.READ, Resource.CALL)
     form = CallForm(request.POST if request.method == "POST" else None)
     asked = {"by": current_user(request), "community_id": community_id}
-    if request.method == "POST" and form.is_done(
-        publish_call, refusals=(TooManyRequests,), **asked
-    ):
-        messages.success(request, _("It is on your public page now."))
+    publishes = reader.may(Verb.ACT, Resource.CALL)
+    service = publish_call if publishes else draft_call
+    if request.method == "POST" and form.is_done(service, refusals=(TooManyRequests,), **asked):
+        messages.success(
+            request,
+            _("It is on your public page now.")
+            if publishes
+            else _("Your draft is kept. Who publishes for the community is told of it."),
+        )
         return redirect("web:volunteers", community_id)
+    return _own_page(request, community_id, form=form)
+
+
+def _own_page(
+    request: HttpRequest,
+    community_id: int,
+    *,
+    form: CallForm | None = None,
+    process_form: ProcessForm | None = None,
+) -> HttpResponse:
+    """The page with what each may see of it; 422 where one of its forms is wrong."""
+    reader = current_reader(request)
     community = Community.objects.select_related("country", "profile").get(pk=community_id)
+    written = process_of(community_id)
+    reads_letters = reader.may(Verb.READ, Resource.VOLUNTEERS)
+    letters = letters_to(reader)[:LETTERS_SHOWN] if reads_letters else ()
     context = {
         "community": community,
         "is_public": Community.objects.public().filter(pk=community_id).exists(),
         "calls": open_calls(community_id),
-        "letters": [(one, answer_path(one)) for one in letters_to(reader)[:LETTERS_SHOWN]],
-        "may_publish": reader.may(Verb.ACT, Resource.VOLUNTEERS),
-        "form": form,
+        "drafts": drafted_calls(reader),
+        "reads_letters": reads_letters,
+        "letters": [(one, answer_path(one)) for one in letters],
+        "may_publish": reader.may(Verb.ACT, Resource.CALL),
+        "me": reader.user.pk,
+        "form": form or CallForm(),
+        "process": written,
+        "process_form": process_form or _process_form(community, written),
+        "writes_process": reader.may(Verb.ACT, Resource.VOLUNTEERS),
         "shows_sample": community.is_sample,
     }
-    return render(request, "help/volunteers.html", context, status=422 if form.errors else 200)
+    is_wrong = any(one is not None and one.errors for one in (form, process_form))
+    return render(request, "help/volunteers.html", context, status=422 if is_wrong else 200)
+
+
+def _process_form(community: Community, written: PartnershipProcess | None) -> ProcessForm:
+    """As it is; a first text is in the language of the community's story."""
+    if written is not None:
+        return ProcessForm(
+            initial={"text": written.text, "language": written.language}, auto_id=_ID
+        )
+    story = community.profile.draft.get("story") or {}
+    return ProcessForm(initial={"language": story.get("language") or "en"}, auto_id=_ID)
+
+
+@open_to(Level.COMMUNITY)
+@require_POST
+def process(request: HttpRequest, community_id: int) -> HttpResponse:
+    current_reader(request).require(Verb.ACT, Resource.VOLUNTEERS)
+    form = ProcessForm(request.POST, auto_id=_ID)
+    if not form.is_done(write_process, by=current_user(request), community_id=community_id):
+        return _own_page(request, community_id, process_form=form)
+    shown, off = _("Your text is on your public page now."), _("The text is off your page.")
+    messages.success(request, shown if form.result else off)
+    return redirect("web:volunteers", community_id)
+
+
+@open_to(Level.COMMUNITY)
+@require_POST
+def publish(request: HttpRequest, community_id: int, call_id: int) -> HttpResponse:
+    try:
+        publish_draft(by=current_user(request), community_id=community_id, call_id=call_id)
+    except (WrongState, TooManyRequests) as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, _("It is on your public page now."))
+    return redirect("web:volunteers", community_id)
 
 
 @open_to(Level.COMMUNITY)
 @require_POST
 def withdraw(request: HttpRequest, community_id: int, call_id: int) -> HttpResponse:
     withdraw_call(by=current_user(request), community_id=community_id, call_id=call_id)
-    messages.success(request, _("It is off your page."))
+    messages.success(request, _("It is taken back."))
     return redirect("web:volunteers", community_id)
 
 

@@ -17,7 +17,14 @@ class InvitationForm(DomainForm):
         max_length=longest(Invitation, "email"),
         help_text=_("Only an account with this address can accept the invitation."),
     )
-    role = forms.ChoiceField(label=_("What they will be"), choices=CommunityRole.Role.choices)
+    role = forms.ChoiceField(
+        label=_("What they will be"),
+        choices=CommunityRole.Role.choices,
+        help_text=_(
+            "A volunteer drafts open meetings and calls for help, and sees no suggestions, votes, "
+            "answers, letters or contacts."
+        ),
+    )
 
 
 class RoleForm(DomainForm):

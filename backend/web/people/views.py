@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
-from backend.cities.models import Community, JoinRequest
+from backend.cities.models import Community, CommunityRole, JoinRequest
 from backend.cities.permissions import role_in
 from backend.cities.queries import trail_for
 from backend.cities.services.invitations import (
@@ -113,15 +113,17 @@ def _ask(
     sentences: list[str],
     button: str,
     keep: str,
+    reads_people: bool = True,
 ) -> HttpResponse:
+    people = reverse("web:people", args=[community.pk])
     question = Question(
         title=button,
         heading=heading,
         sentences=sentences,
         button=button,
         keep=keep,
-        back=reverse("web:people", args=[community.pk]),
-        back_words=_("People"),
+        back=people if reads_people else reverse("web:dashboard"),
+        back_words=_("People") if reads_people else _("My start page"),
     )
     return ask(request, question, shows_sample=community.is_sample)
 
@@ -162,12 +164,15 @@ def end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
 
 def _ask_to_end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
     reader = current_reader(request)
-    found = people_of_community(reader).select_related("user", "community")
-    role = found.filter(pk=role_id).first()
+    own = reader.role
+    role: CommunityRole | None = own
+    if own is None or own.pk != role_id:
+        found = people_of_community(reader).select_related("user", "community")
+        role = found.filter(pk=role_id).first()
     if role is None:
         raise NotVisible
     names = {"person": role.user, "community": role.community.name}
-    if role.user_id == reader.user.pk:
+    if role == own:
         return _ask(
             request,
             role.community,
@@ -181,6 +186,7 @@ def _ask_to_end(request: HttpRequest, community_id: int, role_id: int) -> HttpRe
             ],
             button=_("Leave this community"),
             keep=_("Stay"),
+            reads_people=reader.may(Verb.READ, Resource.PEOPLE),
         )
     reader.require(Verb.DELETE, Resource.PEOPLE)
     return _ask(

@@ -42,10 +42,11 @@ from backend.introductions.directory import (
 from backend.introductions.members import GLOBAL, U_S, MemberKinds
 from backend.introductions.models import AgreementType
 from backend.introductions.partners import STATED_BY_THEM, THEIRS, PartnerShown, partners_of
-from backend.introductions.services.calls import open_calls
+from backend.introductions.services.calls import open_calls, process_of
 from backend.web.access import Level, open_to
 from backend.web.cache import Remembered
 from backend.web.profiles.presentation import (
+    Text,
     community_summary,
     describe,
     local_name_of,
@@ -213,9 +214,15 @@ def community(request: HttpRequest, community_id: int) -> HttpResponse:
     context = page_of(shown, published_data(shown)) | {
         "askers": askers(request.user, shown),
         "calls": open_calls(shown.pk),
+        "process": _process(shown.pk),
     }
     context |= seen_from_afar(shown, context)
     return render(request, "public/community.html", context)
+
+
+def _process(community_id: int) -> Text | None:
+    said = process_of(community_id)
+    return Text(said.text, said.language) if said else None
 
 
 def place_shown(place_id: int) -> Place:

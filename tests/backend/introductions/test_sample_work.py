@@ -14,7 +14,7 @@ from backend.cities.models import (
     Ticket,
     VettingLetter,
 )
-from backend.cities.sample.people import ACTORS
+from backend.cities.sample.people import ACTORS, load_sample_tickets
 from backend.cities.sample.places import (
     COMMITTEE_AT_HOME,
     FIRST_OF_COUNTRY,
@@ -22,7 +22,6 @@ from backend.cities.sample.places import (
     OFFICIAL_ABROAD,
     OFFICIAL_AT_HOME,
 )
-from backend.cities.sample.tickets import load_sample_tickets
 from backend.cities.services.vetting import approve_profile
 from backend.introductions.sample import answer_suggestions, leave_work
 from backend.notifications.delivery import deliver

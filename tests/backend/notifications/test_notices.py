@@ -96,6 +96,7 @@ def test_only_people_who_may_see_suggestions_are_notified() -> None:
         CommunityRoleFactory(community=side, role=role).user_id
         for role in ("official", "committee_member", "chair")
     }
+    CommunityRoleFactory(community=side, role="volunteer")
     CommunityRoleFactory(community=side, vetted_at=None)
     CommunityRoleFactory(community=side, ended_at=suggestion.released_at)
     CommunityRoleFactory(community=side, user=UserFactory(is_active=False))

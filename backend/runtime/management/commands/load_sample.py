@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from backend.cities.sample.tickets import load_sample_tickets
+from backend.cities.sample.people import load_sample_tickets
 from backend.cities.sample.world import load_sample
 from backend.common.errors import Conflict
 from backend.introductions.sample import load_sample_partnerships

@@ -71,12 +71,14 @@ def membership(request: HttpRequest) -> HttpResponse:
 
 def _about() -> dict[str, Any]:
     amounts = dues_amounts()
+    listed = listed_members()
     return {
         "dues": dues_rows(amounts),
         "knows_all": len(amounts) == 2 * len(Membership.DuesClass),
         "knows_any": bool(amounts),
-        "at_home": listed_members().filter(in_kind("us")).count(),
-        "abroad": listed_members().filter(in_kind("global")).count(),
+        "at_home": listed.filter(in_kind("us")).count(),
+        "abroad": listed.filter(in_kind("global")).count(),
+        "shows_sample": listed.filter(community__is_sample=True).exists(),
     }
 
 

@@ -10,10 +10,12 @@ from backend.cities.models import (
     Community,
     ExistingPartnership,
     JoinRequest,
+    MembershipRequest,
     Profile,
     Ticket,
     VettingLetter,
 )
+from backend.cities.sample.membership_requests import load_sample_membership_requests
 from backend.cities.sample.people import ACTORS, load_sample_tickets
 from backend.cities.sample.places import (
     COMMITTEE_AT_HOME,
@@ -28,9 +30,11 @@ from backend.notifications.delivery import deliver
 from backend.notifications.mail_files import REFUSED_MAILBOX
 from backend.suggestions.models import AnswerRule, Decision, PartnerRequest, Suggestion, Vote
 from tests.factories import (
+    MOMENT,
     CommunityFactory,
     CommunityRoleFactory,
     DeliveryFactory,
+    MembershipFactory,
     PairFactory,
     PlaceFactory,
     ProfileFactory,
@@ -187,3 +191,16 @@ def test_messages_of_each_kind_and_language_wait_for_staff_once() -> None:
     assert {ticket.language for ticket in tickets} == {code for code, _name in settings.LANGUAGES}
     assert {ticket.status for ticket in tickets} == {"open", "closed"}
     assert {ticket.owner for ticket in tickets} == {None, curator}
+
+
+def test_members_and_who_would_be_one_have_asked_staff_once() -> None:
+    paid_until = {"ES": None, "US": "2020-12-31", "DE": "2020-12-31", "FR": "2990-01-01"}
+    for country, paid in paid_until.items():
+        community = _community(country)
+        community.roles.update(vetted_at=MOMENT)
+        if paid:
+            standing = "lapsed" if paid < "2021" else "good"
+            MembershipFactory(community=community, paid_through=paid, standing=standing)
+    assert (load_sample_membership_requests(), load_sample_membership_requests()) == (3, 0)
+    asked = MembershipRequest.objects.values_list("community__country", "kind")
+    assert set(asked) == {("ES", "new"), ("US", "renewal"), ("DE", "renewal")}

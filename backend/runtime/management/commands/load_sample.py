@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from backend.cities.sample.membership_requests import load_sample_membership_requests
 from backend.cities.sample.people import load_sample_tickets
 from backend.cities.sample.world import load_sample
 from backend.common.errors import Conflict
@@ -44,3 +45,5 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"sample partnerships: {load_sample_partnerships()} begun")
         self.stdout.write(f"sample messages to staff: {load_sample_tickets()} written")
+        asked = load_sample_membership_requests()
+        self.stdout.write(f"sample requests for membership: {asked} written")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -96,11 +97,11 @@ def asked(tmp_path: Path, settings) -> Catalog:
     return asked
 
 
-def keep(words: dict[object, object], fuzzy: bool = False) -> None:
-    catalog = Catalog(locale="es", fuzzy=False)
+def keep(words: dict[object, object], fuzzy: bool = False, language: str = "es") -> None:
+    catalog = Catalog(locale=language, fuzzy=False)
     for source, text in words.items():
         catalog.add(source, text, flags=["fuzzy"] if fuzzy else [])  # type: ignore[arg-type]
-    path = catalogues.catalogue_path("es")
+    path = catalogues.catalogue_path(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         write_po(file, catalog)
@@ -135,6 +136,26 @@ def test_each_fault_of_a_catalogue_is_named(
 ) -> None:
     keep(WHOLE | change)
     assert reasons(asked) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "found"),
+    [
+        ("ar", "Hola, buenos días, %(name)s", ["written in the letters of another language"]),
+        ("ja", "Hola, buenos días, %(name)s", ["written in the letters of another language"]),
+        ("ar", "مرحبًا %(name)s", []),
+        ("ja", "%(name)s さん（United States of America）", []),
+        ("ja", "%(name)s (PDF)", []),
+    ],
+)
+def test_words_of_another_language_are_a_fault(
+    tmp_path: Path, settings: Any, language: str, text: str, found: list[str]
+) -> None:
+    settings.LOCALE_PATHS = [tmp_path]
+    asked = Catalog(fuzzy=False)
+    asked.add("Hello %(name)s")
+    keep({"Hello %(name)s": text}, language=language)
+    assert [fault.reason for fault in catalogues.faults(language, asked)] == found
 
 
 def test_words_in_doubt_are_a_fault(asked: Catalog) -> None:

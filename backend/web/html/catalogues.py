@@ -177,6 +177,8 @@ def faults(language: str, asked: Catalog) -> Iterator[Fault]:
             yield Fault(language, words, "marked as in doubt (fuzzy)")
         else:
             yield from (Fault(language, words, reason) for reason in _distortions(message, found))
+            if any(_is_foreign(language, form) for form in _forms(found)):
+                yield Fault(language, words, "written in the letters of another language")
     for message in catalog:
         if message.id and asked.get(message.id, message.context) is None:
             yield Fault(
@@ -193,6 +195,22 @@ def _forms(message: Message) -> list[str]:
 def _filled(message: Message) -> bool:
     forms = _forms(message)
     return bool(forms) and all(form.strip() for form in forms)
+
+
+# Where another language's words have come into a catalogue, here it shows by their letters.
+_LETTERS = {"ar": r"[\u0600-\u06ff]", "ja": r"[\u3040-\u30ff\u4e00-\u9fff]"}
+_ANOTHERS = re.compile(r"[a-z]{2,}(?:,? [a-záéíóúñüäößàèêç]+){2,}", re.IGNORECASE)
+
+
+def _is_foreign(language: str, form: str) -> bool:
+    """Whether it holds three words in Latin letters and none of the language's own."""
+    own = _LETTERS.get(language)
+    return (
+        own is not None
+        and not re.search(own, form)
+        and form != "Cities Seeking Cities"
+        and bool(_ANOTHERS.search(form))
+    )
 
 
 def _distortions(source: Message, found: Message) -> Iterator[str]:

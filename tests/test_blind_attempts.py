@@ -45,7 +45,7 @@ from tests.actors import LIVES, TwoSides, let_time_pass, pass_time, plain, refus
 from tests.division import at_length
 from tests.test_url_walk import ROUTES, address_of, level_of_reading
 
-pytestmark = [pytest.mark.django_db, pytest.mark.at_length]
+pytestmark = [pytest.mark.django_db, pytest.mark.system, pytest.mark.at_length]
 JSON = "application/json"
 Act = Callable[..., object]
 SETTINGS = {
@@ -280,7 +280,6 @@ def after_lives(scene: TwoSides) -> dict[str, Seen]:
     return dict(after_each_life(scene, seen_after_all, "pending", *ANSWERS))
 
 
-@pytest.mark.system
 @pytest.mark.parametrize("what", FOLLOWING)
 def test_what_follows_is_alike(after_lives: dict[str, Seen], what: str) -> None:
     expected = after_lives["pending"][what]

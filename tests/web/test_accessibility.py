@@ -6,6 +6,7 @@ import gzip
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
@@ -17,7 +18,6 @@ from backend.cities.services.invitations import invitation_path
 from backend.introductions.models import Introduction
 from backend.suggestions.models import Suggestion
 from tests.actors import World, make_world
-from tests.division import at_length
 from tests.factories import (
     FULL_DOCUMENT,
     MOMENT,
@@ -82,6 +82,10 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
         "web:inbox": "",
         "web:register": "",
         "web:profile": f"{pk}",
+        "web:volunteers": f"{pk}",
+        "web:named_partners": f"{pk}",
+        "web:community_membership": f"{pk}",
+        "web:saved_searches": "",
         "web:profile_check": f"{pk}",
         "web:profile_contacts": f"{pk}",
         "web:suggestions": f"{pk}",
@@ -96,6 +100,8 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
         "web:staff": "",
         "web:staff_vetting": "",
         "web:staff_tickets": "",
+        "web:staff_members": "",
+        "web:staff_dues": "",
         "web:staff_suggestions": "",
         "web:staff_suggestion": f"{suggestion.pk}",
         "web:staff_introductions": "",
@@ -177,6 +183,30 @@ def test_pages_of_visitors(
     )
 
 
+PUBLIC = (
+    *("/", "/about/", "/sources/", "/communities/", "/partnerships/", "/search/?q=a"),
+    *("/members/us/", "/members/global/", "/membership/", "/communities/{community}/"),
+    *("/places/{place}/", "/terms/", "/accessibility/", *HELP),
+)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("language", [code for code, _name in settings.LANGUAGES])
+def test_public_pages_in_each_language_which_are_light(
+    live_server, busy: tuple[User, User, dict[str, str]], browser: Browser, language: str
+) -> None:
+    addresses = busy[2]
+    known = {"community": addresses["web:community"], "place": addresses["web:place"]}
+    visitor = Visitor.at(browser, live_server.url, width=320)
+    scales = Scales(visitor)
+    shown = [f"/{language}{path.format(**known)}" for path in PUBLIC]
+    check_pages(visitor, shown, scales)
+    print(f"{language}: heaviest page {max(scales.weights.values()):,} bytes, compressed")
+    assert max(scales.weights.values()) <= PAGE_BYTES
+    assert visitor.page.get_attribute("html", "lang") == language
+
+
+@pytest.mark.system
 def test_pages_of_an_official_which_are_light(
     live_server, busy: tuple[User, User, dict[str, str]], browser: Browser
 ) -> None:
@@ -197,6 +227,7 @@ def test_pages_of_an_official_which_are_light(
     assert weights[heaviest] <= PAGE_BYTES
 
 
+@pytest.mark.system
 def test_pages_of_staff(
     live_server, busy: tuple[User, User, dict[str, str]], browser: Browser
 ) -> None:
@@ -294,8 +325,8 @@ def addresses(world: World) -> list[str]:
     ]
 
 
-@pytest.mark.at_length
-@pytest.mark.parametrize("language", at_length(["ar"], ["en"]))
+@pytest.mark.system
+@pytest.mark.parametrize("language", ["ar", "en"])
 def test_account_pages_of_an_official(
     live_server, world: World, browser: Browser, language: str
 ) -> None:
@@ -319,6 +350,7 @@ def test_pages_of_visitors_and_the_code_page(live_server, world: World, browser:
     assert visitor.overflow() == []
 
 
+@pytest.mark.system
 def test_staff_set_up_a_second_factor_and_then_work(
     live_server, world: World, browser: Browser
 ) -> None:

@@ -168,6 +168,7 @@ def test_address_without_its_slash_is_sent_on(db: None, path: str) -> None:
     assert Client().get(path)["Location"] == f"{path}/"
 
 
+@pytest.mark.system
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 def test_request_sent_from_the_page_is_answered(

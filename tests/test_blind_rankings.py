@@ -47,7 +47,7 @@ from tests.factories import (
     document,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.system]
 LIVES: dict[str, list[str]] = {
     "interested": ["interested", "|"],
     "declined": ["declined", "|"],
@@ -247,7 +247,6 @@ def after(scene: Scene, acts: list[str], steps: Steps) -> dict[str, dict[str, An
 
 @pytest.mark.usefixtures("undo_settings")
 class TestAfterAnswers:
-    @pytest.mark.system
     @pytest.mark.at_length
     @pytest.mark.parametrize(
         ("own", "steps"), [("pending", FOLLOWING), ("declined", AFTER_A_DECLINE)]
@@ -287,7 +286,6 @@ class TestAfterAnswers:
                 assert scene.suggestion.b_state == "pending"
                 transaction.set_rollback(True)
 
-    @pytest.mark.system
     @pytest.mark.at_length
     def test_pair_that_was_barred_for_a_while_tells_nothing_when_it_is_free_again(
         self, scene: Scene

@@ -53,7 +53,7 @@ from backend.suggestions.services import (
 from backend.suggestions.services.partners import answer_partnership
 from tasks.inline import drain
 from tests.actors import LIMITS_LEFT, World, let_time_pass, make_world, without_its_id
-from tests.division import at_length
+from tests.division import at_length, one_in
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -455,7 +455,7 @@ def test_own_interest_reveals_nothing_of_a_decline(scene: Scene) -> None:
     )
 
 
-@pytest.mark.parametrize("life", ["pending", "interested", "declined", "withdrawn"])
+@pytest.mark.parametrize("life", one_in(2, ["pending", "interested", "declined", "withdrawn"]))
 def test_pair_rests_until_the_same_day_whatever_was_answered(scene: Scene, life: str) -> None:
     scene.act("a", LIVES[life])
     over(scene)

@@ -267,6 +267,7 @@ def readers(scene: Scene, *, elsewhere: bool = False) -> set[str]:
     return found
 
 
+@pytest.mark.system
 @pytest.mark.at_length
 @pytest.mark.django_db
 def test_contacts_are_read_under_both_consents_and_hidden_on_the_next_read() -> None:

@@ -76,6 +76,7 @@ def test_every_method_of_every_view_says_its_access() -> None:
     assert taken == OPEN
 
 
+@pytest.mark.system
 def test_document_is_valid_and_complete(db: None, tmp_path: Any) -> None:
     target = tmp_path / "schema.json"
     form = ("--format", "openapi-json", "--validate", "--fail-on-warn")

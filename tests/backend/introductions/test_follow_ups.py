@@ -468,6 +468,7 @@ def seen_in_introduction(scene: Scene, number: int) -> dict[str, Any]:
     return seen
 
 
+@pytest.mark.system
 @pytest.mark.at_length
 @pytest.mark.parametrize("own", at_length(["no answer"], ["no answer", "yes"]))
 def test_nothing_reveals_whether_the_other_side_would_go_on(scene: Scene, own: str) -> None:

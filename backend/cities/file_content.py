@@ -1,24 +1,19 @@
-"""What is in a file that somebody sent: PDFs, pictures and workbooks of unknown origin.
+"""What is in a file that somebody sent: PDFs and pictures of unknown origin.
 
 These functions run in the process of ``common.heavy_worker``, within its limits of time and memory:
 they know neither Django nor the database. What may not be taken raises ``Refused`` with a code; its
-words are where the file is asked for (``documents``, ``member_sheets``).
+words are where the file is asked for (``documents``).
 (PDF 32000-1:2008: object streams 7.5.7, actions 12.6)
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import io
-import json
 import re
 import struct
-import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import count
-from typing import IO, Any
-from xml.parsers import expat
+from typing import Any
 
 import pikepdf
 
@@ -27,9 +22,6 @@ from backend.common.heavy_worker import Refused
 SMALLEST_PICTURE = 100  # pixels of the shorter side
 PIXEL_LIMIT = 40_000_000  # an A4 page scanned at 600 dpi has 35 million
 _PACKED_LIMIT = 50 * 1024 * 1024  # bytes of one packed stream of a PDF
-_BOOK_LIMIT = 30 * 1024 * 1024  # bytes of an Excel file, unpacked
-_BOOK_PARTS = 500
-_SHEET_ROWS = 2**20  # more than these no Excel file has
 _ACTIONS = {"/JavaScript", "/ECMAScript", "/Launch", "/SubmitForm", "/ResetForm", "/ImportData"}
 _OTHER_FILES = {"/GoToR", "/GoToE", "/Thread", "/EF", "/EmbeddedFile", "/EmbeddedFiles"}
 _MEDIA = {"/RichMedia", "/RichMediaExecute", "/Rendition", "/Movie", "/Sound", "/GoTo3DView"}
@@ -275,84 +267,3 @@ def _upright(content: bytes, kind: str) -> Any:
             raise Refused("moves")
         picture.load()
         return ImageOps.exif_transpose(picture)
-
-
-# Workbooks.
-
-
-def read_workbook(content: bytes, *, most_rows: int, most_columns: int, longest_cell: int) -> bytes:
-    """As JSON: how many ``sheets`` there are, and of the first one ``rows`` of cells, each a text,
-    cut off at ``longest_cell``. Ends with the last row that is not empty, or the first such after
-    ``most_rows``.
-
-    Raises:
-        Refused: ``unpacks`` (to more than a list), ``broken``, or "column AO, row 3" for a value
-            beyond ``most_columns``.
-    """
-    from openpyxl import load_workbook  # type: ignore[import-untyped]
-
-    try:
-        _check_archive(content)
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()
-        rows: list[list[str]] = []
-        filled = 0
-        for cells in sheet.iter_rows(max_row=_SHEET_ROWS):
-            beyond = next((cell for cell in cells[most_columns:] if cell.value is not None), None)
-            if beyond is not None:
-                raise Refused(f"column {beyond.column_letter}, row {beyond.row}")
-            read = cells[:most_columns]
-            is_empty = all(cell.value is None for cell in read)
-            rows.append([] if is_empty else [_cell(cell)[:longest_cell] for cell in read])
-            filled = filled if is_empty else len(rows)
-            if filled > most_rows:
-                break
-        return json.dumps({"sheets": len(book.worksheets), "rows": rows[:filled]}).encode()
-    except (Refused, MemoryError):
-        raise
-    except Exception:  # openpyxl raises whatever its parsers do
-        raise Refused("broken") from None
-
-
-def _check_archive(content: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = archive.infolist()
-        if len(entries) > _BOOK_PARTS or sum(entry.file_size for entry in entries) > _BOOK_LIMIT:
-            raise Refused("unpacks")
-        for entry in entries:
-            # A wrong size in the archive ends here, before anything is read as XML.
-            with archive.open(entry) as part:
-                if _declares_a_type(part):
-                    raise Refused("broken")
-
-
-def _declares_a_type(part: IO[bytes]) -> bool:
-    """Whether it is XML with a DOCTYPE, in which entities are, in any encoding and wherever it
-    begins.
-    """
-    parser = expat.ParserCreate()
-    found: list[bool] = []
-    parser.StartDoctypeDeclHandler = lambda *_: found.append(True)
-    parser.StartElementHandler = lambda *_: found.append(False)
-    with suppress(expat.ExpatError):  # not XML
-        while not found and (piece := part.read(65536)):
-            parser.Parse(piece)
-    return found[:1] == [True]
-
-
-def _cell(cell: Any) -> str:
-    if getattr(cell, "data_type", "") == "f":
-        formula = getattr(cell.value, "text", cell.value)  # one of several cells is an object
-        return f"={formula if isinstance(formula, str) else ''}".replace("==", "=")
-    return _text(cell.value)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()

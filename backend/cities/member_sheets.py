@@ -1,5 +1,5 @@
-"""Lists of members as files: CSV in the encodings that spreadsheets write, and Excel. Reading says
-what it cannot read, by row.
+"""Lists of members as files: CSV in the encodings that spreadsheets write, Excel and OpenDocument.
+Reading says what it cannot read, by row.
 
 A cell that begins like a formula is refused when read and neutralised when written: a list that
 went around by mail must not run anything on the machine of the person who opens it. (OWASP, CSV
@@ -11,33 +11,58 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
-from backend.cities.models import Membership
+from backend.cities.member_columns import (
+    COLUMNS,
+    DAYS,
+    MOST_ABOVE,
+    NEEDED,
+    column_of,
+    head_among,
+    likeliest_head,
+)
+from backend.cities.models import Membership, PlaceName
+from backend.cities.names import searched_name
 from backend.common.errors import InvalidFields
 from backend.common.formatting import FORMULA, safe_cell, written_cell
 from backend.common.heavy import READING, Failed
 from backend.common.heavy_worker import Refused
 from backend.common.typed_text import typed
 
-COLUMNS = (
-    "community_id",
-    "community",
-    "state",
-    "country",
-    "dues_class",
-    "started_on",
-    "paid_through",
-    "ended_on",
-)
-NEEDED = ("started_on",)
 LARGEST_FILE = 5 * 1024 * 1024  # bytes
 MOST_ROWS = 10_000
 _MOST_COLUMNS = 40
 _LONGEST_CELL = 500
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # also of .xlsx with a password
+_MAC = ", days counted from 1904"
+_TO_1904 = 1462  # days from the beginning of 1900, as spreadsheets count them
+_SERIAL = re.compile(r"\d{5}")
+_SAID = re.compile(r"\ufeff?\"?sep=(.)\"?(\r\n|\r|\n)", re.IGNORECASE)
+_SEPARATORS = ",;\t|"
+# In which Excel saves CSV, by the language of the machine. The first is taken where none is better.
+_ALPHABETS = {
+    "cp1252": "Windows-1252",
+    "cp1250": "Windows-1250",
+    "cp932": "Shift-JIS",
+    "cp949": "Korean (949)",
+    "gb18030": "GB 18030",
+    "big5": "Big5",
+    "cp1251": "Windows-1251",
+    "cp1253": "Windows-1253",
+    "cp1254": "Windows-1254",
+    "cp1255": "Windows-1255",
+    "cp1256": "Windows-1256",
+    "cp1257": "Windows-1257",
+    "cp1258": "Windows-1258",
+}
+_Numbered = tuple[int, list[str]]  # a row's number in the file, and its cells
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -74,54 +99,127 @@ def read_sheet(content: bytes, *, person: int) -> tuple[str, list[SheetRow]]:
         raise _refused("The file is empty.")
     if len(content) > LARGEST_FILE:
         raise too_large()
-    is_excel = content.startswith(b"PK\x03\x04")
-    read_as, table = _excel(content, person) if is_excel else _csv(content)
-    return read_as, _rows(table)
+    if content.startswith(_OLD_EXCEL):
+        raise _refused(
+            "This is an Excel file that is protected by a password, or of the old format .xls. "
+            "Open it in Excel, and save it as “Excel workbook (.xlsx)” without a password, or as "
+            "CSV."
+        )
+    is_book = content.startswith(b"PK\x03\x04")
+    read_as, table = _book(content, person) if is_book else _csv(content)
+    rows = _rows(table)
+    if read_as.endswith(_MAC):
+        _count_from_1904(rows)
+    return read_as, rows
 
 
-def _csv(content: bytes) -> tuple[str, Iterator[list[str]]]:
-    encoding, shown = _encoding(content)
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        raise _unreadable() from None
+def _csv(content: bytes) -> tuple[str, Iterator[_Numbered]]:
+    """How it was read, and its rows that are not empty."""
+    text, shown = _text_of(content)
     if "\x00" in text:
         raise _refused(
-            "This is neither CSV nor Excel (.xlsx). Save the list as one of these. The old "
-            "format .xls cannot be read."
+            "This is neither CSV nor Excel (.xlsx) nor OpenDocument (.ods). Save the list as one "
+            "of these."
         )
+    text, separator = _separated(text)
+    return f"CSV, {shown}", _numbered(text, separator)
+
+
+def _separated(text: str) -> tuple[str, str]:
+    """The text as a table alone, and what separates its cells: what its first line says to Excel
+    ("sep=;"), else that by which a row names the columns.
+    """
+    said = _SAID.match(text)
+    if said:  # an empty line stays for it: rows keep their numbers
+        return text[: said.start()] + said[2] + text[said.end() :], said[1]
+    for separator in _SEPARATORS:
+        with suppress(csv.Error):
+            if head_among([cells for _n, cells in _first_rows(text, separator)]) is not None:
+                return text, separator
     head = text.lstrip().split("\n", 1)[0]
-    separator = max(",;\t", key=head.count)
-    return f"CSV, {shown}", csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, strict=True
+    return text, max(_SEPARATORS, key=head.count)
+
+
+def _first_rows(text: str, separator: str) -> list[_Numbered]:
+    return list(islice(_numbered(text, separator), MOST_ABOVE))
+
+
+def _numbered(text: str, separator: str) -> Iterator[_Numbered]:
+    read = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    for number, cells in enumerate(read, start=1):
+        if any(map(str.strip, cells)):
+            yield number, [typed(cell) for cell in cells]
+
+
+def _text_of(content: bytes) -> tuple[str, str]:
+    """The decoded file, and how for people."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = {"utf-16": "UTF-16"}
+    else:
+        encodings = {"utf-8-sig": "UTF-8"}
+    for encoding, shown in encodings.items():
+        with suppress(UnicodeDecodeError):
+            return content.decode(encoding), shown
+    if "utf-16" in encodings:
+        raise _unreadable()
+    return _text_by_its_names(content)
+
+
+def _text_by_its_names(content: bytes) -> tuple[str, str]:
+    """A file in the alphabet of one part of the world, as Excel writes CSV there. Nothing in it
+    says which: it is the one in which the list names most places of the gazetteer, and of several
+    such the one in which names are letters ("Łódź", not "£ódŸ"). One query.
+    """
+    texts: dict[str, str] = {}
+    names: dict[str, set[str]] = {}
+    for encoding in _ALPHABETS:
+        with suppress(UnicodeDecodeError, csv.Error):
+            texts[encoding] = content.decode(encoding)
+            names[encoding] = _names_in(texts[encoding])
+    asked = set().union(*names.values())
+    if not asked and "cp1252" not in texts:
+        raise _unreadable()
+    known = asked and set(
+        PlaceName.objects.filter(name__in=asked).values_list("name", flat=True).distinct()
     )
 
+    def fit(encoding: str) -> tuple[int, int]:
+        signs = sum(not letter.isalpha() for letter in "".join(names[encoding]))
+        return len(names[encoding] & known), -signs
 
-def _encoding(content: bytes) -> tuple[str, str]:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16", "UTF-16"
-    try:
-        content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            content.decode("cp1252")
-        except UnicodeDecodeError:
-            raise _unreadable() from None
-        return "cp1252", "Windows-1252: look whether names with accents are right below"
-    return "utf-8-sig", "UTF-8"
+    best = max(names, key=fit)
+    return texts[best], f"{_ALPHABETS[best]}: look whether names with accents are right below"
+
+
+def _names_in(text: str) -> set[str]:
+    """What the list calls its communities, to be looked up."""
+    table, separator = _separated(text)
+    rows = [cells for _number, cells in islice(_numbered(table, separator), MOST_ROWS)]
+    head = head_among(rows)
+    named = [] if head is None else [column_of(cell) for cell in rows[head]]
+    if head is None or "community" not in named:
+        return set()
+    at = named.index("community")
+    return {searched_name(cells[at]) for cells in rows[head + 1 :] if len(cells) > at} - {""}
 
 
 def _unreadable() -> InvalidFields:
     return _refused("The letters of this file cannot be read. Save it as “CSV UTF-8”.")
 
 
-def _excel(content: bytes, person: int) -> tuple[str, Iterator[list[str]]]:
+_BOOK_WORDS = {
+    "broken": "This workbook cannot be read. Save it again as .xlsx, or as CSV.",
+    "locked": "This workbook is protected by a password. Save it without one, or as CSV.",
+}
+
+
+def _book(content: bytes, person: int) -> tuple[str, Iterator[_Numbered]]:
     try:
         rows = READING.run(
-            "backend.cities.file_content:read_workbook",
+            "backend.cities.workbook_content:read_workbook",
             content,
             person=person,
-            most_rows=2 * MOST_ROWS + 1,
+            most_rows=MOST_ROWS + MOST_ABOVE + 1,
             most_columns=_MOST_COLUMNS,
             longest_cell=_LONGEST_CELL + 1,
         )
@@ -131,39 +229,48 @@ def _excel(content: bytes, person: int) -> tuple[str, Iterator[list[str]]]:
                 f"There is a value in {error}. Only the first {_MOST_COLUMNS} columns are read: "
                 "delete what is to the right of the list."
             ) from None
-        if str(error) == "broken":
-            raise _refused(
-                "This Excel file cannot be read. Save it again as .xlsx, or as CSV."
-            ) from None
         raise _refused(
-            "This Excel file unpacks to more than any list of members, or takes too long to read. "
-            "Save only the sheet with the list, or save it as CSV."
+            _BOOK_WORDS.get(
+                str(error),
+                "This workbook unpacks to more than any list of members, or takes too long to "
+                "read. Save only the sheet with the list, or save it as CSV.",
+            )
         ) from None
     found = json.loads(rows)
-    sheets = found["sheets"]
-    read_as = "Excel" if sheets == 1 else f"Excel, only the first of {sheets} sheets"
-    return read_as, iter(found["rows"])
+    sheets, name = found["sheets"], found["sheet"][:31]
+    kind = found["kind"]
+    read_as = kind if sheets == 1 else f"{kind}, only the sheet “{name}” of {sheets}"
+    read_as += _MAC if found["from_1904"] else ""
+    return read_as, ((number, [typed(cell) for cell in cells]) for number, cells in found["rows"])
 
 
-def _rows(table: Iterator[list[str]]) -> list[SheetRow]:
+def _rows(table: Iterator[_Numbered]) -> list[SheetRow]:
     try:
-        table = ([typed(cell) for cell in cells] for cells in table)
-        names = [name.strip().casefold().replace(" ", "_") for name in next(table)]
+        above = list(islice(table, MOST_ABOVE))
+        if not above:
+            raise _refused("The file holds no row.")
+        head = likeliest_head([cells for _number, cells in above])
+        names = [column_of(name) for name in above[head][1]]
         _check_columns(names)
-        rows = [
-            row
-            for number, cells in enumerate(table, start=2)
-            if (row := _row(number, names, cells)) is not None
-        ]
-    except StopIteration:
-        raise _refused("The file holds no row.") from None
+        below = islice(chain(above[head + 1 :], table), MOST_ROWS + 1)
+        rows = [_row(number, names, cells) for number, cells in below]
     except csv.Error as error:
         raise _refused(
             f"The file breaks off as CSV: {error}. Look for a quotation mark without its pair."
         ) from None
     if not rows:
         raise _refused("The file holds its columns' names and no row below them.")
+    if len(rows) > MOST_ROWS:
+        raise _refused("The file has more than 10,000 rows. Split it.")
     return rows
+
+
+def _count_from_1904(rows: Sequence[SheetRow]) -> None:
+    """Days that are bare numbers, as if they were counted from 1900."""
+    for row in rows:
+        for name in DAYS:
+            if _SERIAL.fullmatch(row.values.get(name, "")):
+                row.values[name] = str(int(row.values[name]) + _TO_1904)
 
 
 def _check_columns(names: Sequence[str]) -> None:
@@ -184,17 +291,11 @@ def _check_columns(names: Sequence[str]) -> None:
     if twice:
         words.append(f"These columns are there twice: {', '.join(twice)[:300]}.")
     if words:
-        raise _refused(" ".join(["The first row must name the columns.", *words]))
+        raise _refused(" ".join(["A row must name the columns.", *words]))
 
 
-def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> SheetRow | None:
-    if number > 2 * MOST_ROWS:
-        raise _refused("The file has more than 10,000 rows. Split it.")
+def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> SheetRow:
     values = [cell.strip() for cell in cells]
-    if not any(values):
-        return None
-    if number > MOST_ROWS + 1:
-        raise _refused("The file has more than 10,000 rows. Split it.")
     row = SheetRow(number, dict(zip(names, values, strict=False)))
     row.values.pop("", None)
     if any(values[len(names) :]) or any(

@@ -12,6 +12,8 @@ from django.db.models import QuerySet
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
+from backend.cities.member_columns import DAYS
+from backend.cities.member_days import WhichFirst, day_of, order_said_by
 from backend.cities.member_sheets import SheetRow
 from backend.cities.models import (
     Community,
@@ -127,13 +129,14 @@ def member_import(user: User, import_id: int) -> MemberImport:
 
 # Values of PlannedRow.action.
 NEW, CHANGED, UNCHANGED, ERROR = "new", "changed", "unchanged", "error"
+ASKED = "asked"  # one of its days can be read in two ways, which the list is asked once
 ACTION_LABELS = {
     ERROR: "Rejected",
+    ASKED: "Which day?",
     NEW: "New member",
     CHANGED: "Changed",
     UNCHANGED: "Unchanged",
 }
-DAYS = ("started_on", "paid_through", "ended_on")
 
 
 @dataclass(slots=True)
@@ -159,9 +162,14 @@ class PlannedRow:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def plan_members(rows: Sequence[SheetRow]) -> list[PlannedRow]:
-    """The plan of each row, against the memberships as they are now. A fixed number of queries."""
-    world = _Known(rows)
+def plan_members(rows: Sequence[SheetRow], day_order: str = "") -> list[PlannedRow]:
+    """The plan of each row, against the memberships as they are now. A fixed number of queries.
+
+    Args:
+        day_order: what comes first in 7/1/2026 (``member_days``); empty: what the other days of
+            the list say, and where they do not, such rows are asked.
+    """
+    world = _Known(rows, day_order or order_of(rows))
     planned = [_plan(row, world) for row in rows]
     seen: dict[tuple[int | None, int | None, str], int] = {}
     for entry in planned:
@@ -179,8 +187,13 @@ def plan_members(rows: Sequence[SheetRow]) -> list[PlannedRow]:
         seen.setdefault(key, entry.row)
     for entry in planned:
         if entry.problems:
-            entry.action, entry.changes = ERROR, {}
+            entry.action, entry.changes = (ASKED if _WHICH in entry.problems else ERROR), {}
     return planned
+
+
+def order_of(rows: Iterable[SheetRow]) -> str:
+    """What comes first in the days of the list, where one of them says it; else empty."""
+    return order_said_by(row.values[name] for row in rows for name in DAYS if name in row.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +211,8 @@ class _FreePlace:
 class _Known:
     """Communities, countries and memberships that the rows may mean, fetched once."""
 
-    def __init__(self, rows: Iterable[SheetRow]) -> None:
+    def __init__(self, rows: Iterable[SheetRow], day_order: str) -> None:
+        self.day_order = day_order
         self.today = database_now().date()
         countries = list(Country.objects.values_list("code", "name"))
         self.countries = {fold(name): code for code, name in countries} | {
@@ -244,7 +258,7 @@ def _plan(row: SheetRow, world: _Known) -> PlannedRow:
     if entry.problems:
         return entry
     community = _community(entry, world)
-    days = {name: _day(name, row.values.get(name, ""), entry.problems) for name in DAYS}
+    days = _days(entry, world.day_order)
     if community is None or entry.problems:
         return entry
     entry.shown = (
@@ -287,16 +301,33 @@ def _text(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _day(name: str, text: str, problems: list[str]) -> dt.date | None:
-    if not text:
-        return None
+_WHICH = (
+    "One of its days can be read in two ways. Say above whether the day or the month comes first "
+    "in this list."
+)
+
+
+def _days(entry: PlannedRow, day_order: str) -> dict[str, dt.date | None]:
+    """The days of the row, which then stand in it as year, month, day."""
+    days = dict.fromkeys(DAYS, None) | {
+        name: _day(name, entry, day_order) for name in DAYS if entry.values.get(name)
+    }
+    entry.values = entry.values | {name: day.isoformat() for name, day in days.items() if day}
+    return days
+
+
+def _day(name: str, entry: PlannedRow, day_order: str) -> dt.date | None:
+    text = entry.values[name]
     try:
-        if len(text) != 10:
-            raise ValueError
-        return dt.date.fromisoformat(text)
+        return day_of(text, day_order)
+    except WhichFirst:
+        if _WHICH not in entry.problems:
+            entry.problems.append(_WHICH)
     except ValueError:
-        problems.append(f"{name}: “{text}” is not a day. Write year, month, day, like 2026-07-01.")
-        return None
+        entry.problems.append(
+            f"{name}: “{text}” is not a day. Write year, month, day, like 2026-07-01."
+        )
+    return None
 
 
 def _membership(known: Sequence[Membership], days: dict[str, dt.date | None]) -> Membership | None:

@@ -9,6 +9,7 @@ from backend.cities.services.memberships import (
     counts_of,
     end_membership,
     lapse_memberships,
+    read_days,
     renew_membership,
     set_dues,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "pause_profile",
     "propose_partnerships",
     "read_contacts",
+    "read_days",
     "read_letter",
     "register_community",
     "remind_owners",

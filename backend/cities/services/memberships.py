@@ -15,15 +15,18 @@ from django.db import IntegrityError, transaction
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.documents import safe_name
+from backend.cities.member_columns import DAYS
+from backend.cities.member_days import ORDERS
 from backend.cities.member_sheets import SheetRow, read_sheet
 from backend.cities.memberships import (
+    ASKED,
     CHANGED,
-    DAYS,
     ERROR,
     NEW,
     PlannedRow,
     dues_amounts,
     dues_class_for,
+    order_of,
     plan_members,
     population_of,
     standing_on,
@@ -42,6 +45,7 @@ from backend.outbox.topics import Topic
 _S = Membership.Standing
 _R = MembershipRequest.Status
 OPEN_REQUEST = (_R.WAITING, _R.ASKED, _R.ACCEPTED)
+_SUFFIXES = {"Excel": ".xlsx", "OpenDocument": ".ods"}  # by how a list was read
 HIGHEST_DUES = 1_000_000  # dollars: more is a typing error
 
 
@@ -341,13 +345,44 @@ def check_members(*, by: User, file_name: str, content: bytes) -> MemberImport:
 
 def _keep_checked(by: User, file_name: str, read_as: str, rows: Sequence[SheetRow]) -> MemberImport:
     planned = plan_members(rows)
-    suffix = ".xlsx" if read_as.startswith("Excel") else ".csv"
+    suffix = next((end for kind, end in _SUFFIXES.items() if read_as.startswith(kind)), ".csv")
     return MemberImport.objects.create(
         by=by,
         file_name=safe_name(file_name, suffix),
-        read_as=read_as,
+        read_as=_with_order(read_as, order_of(rows)),
         rows=[entry.stored() for entry in planned],
     )
+
+
+def _with_order(read_as: str, day_order: str) -> str:
+    return f"{read_as}; {ORDERS[day_order]}" if day_order else read_as
+
+
+@transaction.atomic
+def read_days(*, by: User, import_id: int, day_order: str) -> MemberImport:
+    """Says for a checked list what comes first in its days like 7/1/2026, and plans its rows anew.
+
+    Raises:
+        NotVisible: no curator, or no such list. InvalidFields: no such order. WrongState: no row of
+            it asks.
+    """
+    require_staff(by, Verb.CREATE, Resource.MEMBERSHIP)
+    if day_order not in ORDERS:
+        raise InvalidFields({"day_order": ["Choose what comes first: the day or the month."]})
+    checked = MemberImport.objects.select_for_update(of=("self",)).filter(pk=import_id).first()
+    if checked is None:
+        raise NotVisible
+    if not any(row["action"] == ASKED for row in checked.rows):
+        raise WrongState("The days of this list are clear.")
+    # Rows that cannot be taken for another reason stay as they are: their file is corrected.
+    rows = [
+        SheetRow(row["row"], row["values"], row["problems"] if row["action"] == ERROR else [])
+        for row in checked.rows
+    ]
+    checked.rows = [entry.stored() for entry in plan_members(rows, day_order)]
+    checked.read_as = _with_order(checked.read_as, day_order)
+    checked.save(update_fields=["rows", "read_as"])
+    return checked
 
 
 def counts_of(checked: MemberImport) -> dict[str, int]:
@@ -372,7 +407,7 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
         raise NotVisible
     if checked.applied_at is not None:
         raise WrongState("This list was applied already.")
-    if any(row["action"] == ERROR for row in checked.rows):
+    if any(row["action"] in (ASKED, ERROR) for row in checked.rows):
         raise InvalidFields(
             {
                 "rows": [

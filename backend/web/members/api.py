@@ -43,6 +43,7 @@ from backend.web.members.directory import Presenter
 from backend.web.members.forms import (
     ChangeForm,
     ClaimForm,
+    DaysForm,
     EndForm,
     MemberDirectoryFilters,
     MemberFilters,
@@ -257,11 +258,21 @@ class MemberImportsView(ApiView):
         )
 
 
-@open_to(GET=Level.CURATOR)
+@open_to(GET=Level.CURATOR, POST=Level.CURATOR)
 class MemberImportView(ApiView):
     @operation("A checked list, row by row", serializers.MemberImportSerializer)
     def get(self, request: Request, import_id: int) -> object:
         return member_import(current_user(request), import_id)
+
+    @operation(
+        "Say which comes first in its days, the day or the month",
+        serializers.MemberImportSerializer,
+        takes=DaysForm,
+        description="For lists with rows whose action is `asked`; their days can be read in two "
+        "ways.",
+    )
+    def post(self, request: Request, import_id: int, data: Data) -> object:
+        return services.read_days(by=current_user(request), import_id=import_id, **data)
 
 
 @open_to(POST=Level.CURATOR)

@@ -11,6 +11,7 @@ from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from backend.cities.member_days import ORDERS
 from backend.cities.models import (
     Community,
     Country,
@@ -279,9 +280,15 @@ class EndForm(DomainForm):
 class ListForm(DomainForm):
     file = forms.FileField(
         label="List of members",
-        help_text="CSV or Excel (.xlsx), up to 10,000 rows.",
+        help_text="CSV, Excel (.xlsx) or OpenDocument (.ods), up to 10,000 rows.",
         required=False,
     )
+
+
+class DaysForm(DomainForm):
+    documented = {"day_order": "What comes first in days of the list like 7/1/2026"}
+
+    day_order = forms.ChoiceField(choices=list(ORDERS.items()))
 
 
 MOST_CLAIMS = 200  # that are confirmed at once

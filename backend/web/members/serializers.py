@@ -131,14 +131,17 @@ class MemberBeginSerializer(StrictSerializer):
 
 class MemberListUploadSerializer(StrictSerializer):
     file = serializers.FileField(
-        help_text=f"CSV or Excel (.xlsx), at most {LARGEST_FILE // 2**20} MB and 10,000 rows",
+        help_text="CSV, Excel (.xlsx) or OpenDocument (.ods), at most "
+        f"{LARGEST_FILE // 2**20} MB and 10,000 rows",
         allow_empty_file=True,
     )
 
 
 class PlannedRowSerializer(serializers.Serializer):
-    row = serializers.IntegerField(help_text="In the file; 1 names the columns")
-    values = serializers.DictField(child=serializers.CharField(), help_text="As read")
+    row = serializers.IntegerField(help_text="In the file, from 1")
+    values = serializers.DictField(
+        child=serializers.CharField(), help_text="As read; days as year, month, day"
+    )
     action = serializers.ChoiceField(choices=list(ACTION_LABELS.items()))
     community_id = serializers.IntegerField(allow_null=True)
     place_id = serializers.IntegerField(

@@ -26,6 +26,7 @@ from backend.cities.member_sheets import (
 )
 from backend.cities.memberships import (
     ACTION_LABELS,
+    ASKED,
     CHANGED,
     ERROR,
     NEW,
@@ -188,7 +189,9 @@ def import_list(request: HttpRequest) -> HttpResponse:
             ):
                 raise too_large()
             if sent is None:
-                raise InvalidFields({"file": ["Choose a file first: CSV or Excel (.xlsx)."]})
+                raise InvalidFields(
+                    {"file": ["Choose a file first: CSV, Excel (.xlsx) or OpenDocument (.ods)."]}
+                )
             checked = services.check_members(
                 by=current_user(request), file_name=sent.name or "", content=sent.read()
             )
@@ -206,8 +209,16 @@ def import_list(request: HttpRequest) -> HttpResponse:
 
 
 @open_to(Level.CURATOR)
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def imported(request: HttpRequest, import_id: int) -> HttpResponse:
+    """What each row would do; with POST it is said what comes first in the days of the list."""
+    if request.method == "POST":
+        services.read_days(
+            by=current_user(request),
+            import_id=import_id,
+            day_order=request.POST.get("day_order", ""),
+        )
+        return redirect("web:staff_member_import", import_id)
     checked = member_import(current_user(request), import_id)
     counts = services.counts_of(checked)
     wanted = request.GET.get("action", "")
@@ -219,6 +230,7 @@ def imported(request: HttpRequest, import_id: int) -> HttpResponse:
         ],
         "wanted": wanted if wanted in ACTION_LABELS else "",
         "errors": counts.get(ERROR, 0),
+        "asked": counts.get(ASKED, 0),
         "to_do": counts.get(NEW, 0) + counts.get(CHANGED, 0),
         "page": Paginator(rows, 100).get_page(request.GET.get("page")),
     }

@@ -179,7 +179,7 @@ def test_failure_in_the_middle_leaves_nothing(
         ("Springfield,IL,Atlantis,2026-01-01,,,", "country: give the country"),
         (",,US,2026-01-01,,,", "community: give the name"),
         ("Springfield,IL,US,,,,", "began"),
-        ("Springfield,IL,US,1.2.2026,,,", "like 2026-07-01"),
+        ("Springfield,IL,US,1.13.2026,,,", "like 2026-07-01"),
         ("Springfield,IL,US,2026-02-30,,,", "is not a day"),
         ("Springfield,IL,US,2026-01-01,2025-01-01,,", "before the membership began"),
         ("Springfield,IL,US,2026-01-01,,gigantic,", "Choose one of"),
@@ -316,7 +316,7 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "nothing": (b"", "empty"),
     "blank": (b" \n ", "empty"),
     "too large": (b"x" * (5 * 1024 * 1024 + 1), "larger than 5 MB"),
-    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 600, "neither CSV nor Excel"),
+    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 600, "old format .xls"),
     "picture": (b"\x89PNG\r\n\x1a\n" + b"\x81\x8d" * 90, "cannot be read"),
     "no columns": (b"Ames;Iowa\n1;2\n", "must name the columns"),
     "unknown column": (sheet(head=HEAD + ",mayor"), "not known: mayor"),
@@ -324,9 +324,9 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "no rows": (sheet(), "no row below"),
     "open quotation mark": (sheet('"Ames,,US,2026-01-01'), "quotation mark"),
     "too many rows": (sheet(*["Ames,,US,2026-01-01,,,"] * 10_001), "more than 10,000 rows"),
-    "archive that is no Excel": (b"PK\x03\x04" + b"\x00" * 90, "Excel file cannot be read"),
+    "archive that is no Excel": (b"PK\x03\x04" + b"\x00" * 90, "workbook cannot be read"),
     "archive that unpacks to more than there is room": (bomb, "unpacks to more"),
-    "entities": (with_entities, "Excel file cannot be read"),
+    "entities": (with_entities, "workbook cannot be read"),
 }
 
 

@@ -9,21 +9,25 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.accounts.models import User
-from backend.cities.memberships import ACTION_LABELS, ERROR, UNCHANGED
-from backend.cities.services import apply_members, check_members, counts_of
+from backend.cities.member_days import ORDERS
+from backend.cities.memberships import ACTION_LABELS, ASKED, ERROR, UNCHANGED
+from backend.cities.services import apply_members, check_members, counts_of, read_days
 from backend.common.errors import DomainError, InvalidFields, NotVisible
 
 
 class Command(BaseCommand):
     help = (
-        "Checks a list of members (CSV or .xlsx), row by row; with --apply it is applied if no "
-        "row has an error."
+        "Checks a list of members (CSV, .xlsx or .ods), row by row; with --apply it is applied if "
+        "no row has an error."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument(
             "--by", required=True, metavar="EMAIL", help="the curator in whose name it is done"
+        )
+        parser.add_argument(
+            "--day-order", choices=ORDERS, help="what comes first in days like 7/1/2026"
         )
         parser.add_argument("--apply", action="store_true", help="do it, after it was checked")
 
@@ -37,6 +41,11 @@ class Command(BaseCommand):
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from None
         try:
             checked = check_members(by=person, file_name=options["file"].name, content=content)
+            asks = counts_of(checked).get(ASKED, 0)
+            if asks and options["day_order"]:
+                checked = read_days(by=person, import_id=checked.pk, day_order=options["day_order"])
+            elif asks:
+                self.stdout.write("Days can be read in two ways: give --day-order.")
             self._show(checked)
             if options["apply"]:
                 apply_members(by=person, import_id=checked.pk)
@@ -55,7 +64,7 @@ class Command(BaseCommand):
     def _show(self, checked: Any) -> None:
         self.stdout.write(f"Read as {checked.read_as}.")
         for row in checked.rows:
-            if row["action"] == ERROR:
+            if row["action"] in (ASKED, ERROR):
                 self.stdout.write(f"row {row['row']}: {' '.join(row['problems'])}")
             elif row["action"] != UNCHANGED:
                 changes = "; ".join(

@@ -32,6 +32,10 @@ _IMAGES = {
 }
 _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|script|iframe|\?php)", re.IGNORECASE)
 _BEFORE, _AFTER = b"\xef\xbb\xbf\r\n\t ", b"\r\n\t \x00\x1a"  # what mail and old editors add
+# Nothing that a reader of another kind of file could begin with.
+_NOTE = re.compile(rb"[-\w\s.,:;()/=*_#]*", re.ASCII)
+_LONGEST_NOTE = 500  # bytes
+_PHOTOS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"}
 _DEVICE = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9¹²³]", re.IGNORECASE)  # Windows opens them
 # Marks that turn text around or cannot be seen: "letter\u202efdp.exe" would look like
 # "letterexe.pdf".
@@ -81,6 +85,7 @@ def check_letter(content: bytes, name: str, *, person: int) -> SafeLetter:
     if len(content) > LETTER_LIMIT:
         raise too_large()
     if content.lstrip(_BEFORE).startswith(b"%PDF-"):
+        content = _without_note(content)
         _check_pdf(content, person)
         return SafeLetter(content, "application/pdf", safe_name(name, ".pdf"), ".pdf")
     for signature, (kind, content_type, suffix) in _IMAGES.items():
@@ -88,9 +93,40 @@ def check_letter(content: bytes, name: str, *, person: int) -> SafeLetter:
             return SafeLetter(
                 _redrawn(content, kind, person), content_type, safe_name(name, suffix), suffix
             )
-    raise _refused(
-        _("This is not a PDF, JPEG or PNG file. Save the letter as one of these and send it again.")
+    raise _refused(_words_of_another_kind(content))
+
+
+def _words_of_another_kind(content: bytes) -> str:
+    """How what scanners, telephones and offices write is sent as one of what may be kept."""
+    if content[4:8] == b"ftyp" and content[8:12] in _PHOTOS:
+        return _(
+            "This is a photo in the format HEIC or AVIF, which not everybody can open. Share or "
+            "export it as a JPEG or PDF, or take a screenshot of it, and send that. (On an iPhone: "
+            "Settings, Camera, Formats, Most Compatible; then take the photo again.)"
+        )
+    if content.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
+        return _(
+            "This is a scan in the format TIFF. Choose PDF or JPEG where you scan, or print the "
+            "scan to a PDF, and send that."
+        )
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"{\\rtf")):
+        return _(
+            "This is a document of an office program, or an archive. Save the letter as a PDF "
+            "(File, Save as or Export), and send that."
+        )
+    return _(
+        "This is not a PDF, JPEG or PNG file. Save the letter as one of these and send it again."
     )
+
+
+def _without_note(content: bytes) -> bytes:
+    """The PDF without the line that a scanner or a mail program wrote below its end. No reader
+    shows it, and no signature covers it.
+    """
+    end = content.rfind(b"%%EOF") + len(b"%%EOF")
+    note = content[end:].strip(_AFTER)
+    is_note = 0 < len(note) <= _LONGEST_NOTE and _NOTE.fullmatch(note)
+    return content[:end] + b"\n" if is_note else content
 
 
 PICTURE_SIDE = 960  # pixels
@@ -185,6 +221,11 @@ def _check_pdf(content: bytes, person: int) -> None:
 def _pdf_words(code: str) -> str:
     if code == "password":
         return _("This PDF is protected by a password. Save it without protection, or send a scan.")
+    if code == "holds":
+        return _(
+            "Another file is attached inside this PDF, as in a PDF/A-3 or a portfolio; it cannot "
+            "be checked. Print the PDF to a new PDF and send that."
+        )
     if code == "acts":
         return _(
             "This PDF holds scripts, attachments or commands. Print it to a new PDF and send that."

@@ -23,7 +23,8 @@ SMALLEST_PICTURE = 100  # pixels of the shorter side
 PIXEL_LIMIT = 40_000_000  # an A4 page scanned at 600 dpi has 35 million
 _PACKED_LIMIT = 50 * 1024 * 1024  # bytes of one packed stream of a PDF
 _ACTIONS = {"/JavaScript", "/ECMAScript", "/Launch", "/SubmitForm", "/ResetForm", "/ImportData"}
-_OTHER_FILES = {"/GoToR", "/GoToE", "/Thread", "/EF", "/EmbeddedFile", "/EmbeddedFiles"}
+_OTHER_FILES = {"/GoToR", "/GoToE", "/Thread"}
+_HOLDS = {"/EF", "/EmbeddedFile", "/EmbeddedFiles"}
 _MEDIA = {"/RichMedia", "/RichMediaExecute", "/Rendition", "/Movie", "/Sound", "/GoTo3DView"}
 _PRINTING = {"/OPI"}  # takes a picture from a file or server when the page is printed
 # /AA: what happens when a page is opened, a field left, the document closed or printed.
@@ -51,8 +52,8 @@ def check_pdf(content: bytes) -> bytes:
     """Nothing, when the PDF holds no object that can run, open or hide another file.
 
     Raises:
-        Refused: ``password``, ``acts``, ``unreadable`` (what cannot be read is refused rather than
-            trusted).
+        Refused: ``password``, ``holds`` (another file), ``acts``, ``unreadable`` (what cannot be
+            read is refused rather than trusted).
     """
     try:
         with _opened(content) as pdf:
@@ -76,8 +77,11 @@ def _check_objects(pdf: pikepdf.Pdf) -> int:
     """How many object streams there are. Raises Refused."""
     packed = 0
     for part in (pdf.trailer, *pdf.objects):
-        if any(_acts(found) for found in _inside(part)):
-            raise Refused("acts")
+        for found in _inside(part):
+            if _holds_a_file(found):
+                raise Refused("holds")
+            if _acts(found):
+                raise Refused("acts")
         packed += _is_object_stream(part)
     return packed
 
@@ -137,6 +141,14 @@ def _is_object_stream(part: pikepdf.Object) -> bool:
     if not isinstance(part, pikepdf.Stream):
         return False
     return part.get("/Type") == "/ObjStm" or ("/First" in part and "/N" in part)
+
+
+def _holds_a_file(found: object) -> bool:
+    if isinstance(found, pikepdf.Name):
+        return str(found) in _HOLDS
+    return isinstance(found, pikepdf.Dictionary | pikepdf.Stream) and not _HOLDS.isdisjoint(
+        found.keys()
+    )
 
 
 def _acts(found: object) -> bool:

@@ -289,6 +289,7 @@ AT_OPENING = b"/OpenAction<</S/JavaScript/JS(app.alert(1))>>"
         (real_pdf(None, {"owner": "secret", "user": ""}), "application/pdf", "letter.pdf"),
         (b"\xef\xbb\xbf" + pdf(), "application/pdf", "letter.pdf"),
         (b"\r\n" + pdf(tail=b"\x1a"), "application/pdf", "letter.pdf"),
+        (pdf(tail=b"\n\r\n-- scanned --\r\n"), "application/pdf", "letter.pdf"),
         (
             pdf(b"4 0 obj<</S/URI/URI(https://city.example)>>endobj"),
             "application/pdf",
@@ -309,6 +310,7 @@ AT_OPENING = b"/OpenAction<</S/JavaScript/JS(app.alert(1))>>"
 def test_letter_is_what_its_content_says(content: bytes, content_type: str, name: str) -> None:
     kept = check_letter(content, "letter.exe", person=1)
     assert (kept.content_type, kept.name) == (content_type, name)
+    assert b"scanned" not in kept.content
 
 
 REFUSED: dict[str, bytes] = {

@@ -7,11 +7,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import QuerySet
+from publicsuffixlist import PublicSuffixList
 
 from backend.accounts.grants import Resource, Role, Verb
 from backend.accounts.models import User
@@ -104,32 +107,8 @@ PUBLIC_MAIL = frozenset(
         "live.co.uk",
     }
 )
-# Second labels under which countries sell names: there a name has three labels.
-_SHARED_LABELS = frozenset(
-    {
-        "ac",
-        "co",
-        "com",
-        "edu",
-        "go",
-        "gob",
-        "gouv",
-        "gov",
-        "gub",
-        "gv",
-        "ed",
-        "lg",
-        "ne",
-        "net",
-        "or",
-        "org",
-        "mil",
-        "nic",
-        "nom",
-        "k12",
-        "city",
-    }
-)
+# Under which others than their owner have names, and which the list does not have (yet).
+_SHARED_TOO = frozenset({"act.gov.au", "nsw.gov.au", "nt.gov.au", "weebly.com", "wordpress.com"})
 _LETTER_OLD_YEARS = 1
 
 
@@ -146,12 +125,24 @@ class Signal:
 
 
 def registrable_domain(host: str) -> str:
-    """The part of a host's name that somebody registered. ("mail.city.kobe.lg.jp" → "kobe.lg.jp",
-    "www.rathaus.de" → "rathaus.de")
+    """The part of a host's name that somebody registered, by the Public Suffix List, in letters; a
+    name that is a suffix itself stays. ("mail.city.kobe.lg.jp" → "kobe.lg.jp", "www.rathaus.de" →
+    "rathaus.de", "izmir.bel.tr" → "izmir.bel.tr", "www.xn--mnchen-3ya.de" → "münchen.de")
     """
-    labels = host.strip(".").casefold().split(".")
-    shared = len(labels) >= 3 and len(labels[-1]) == 2 and labels[-2] in _SHARED_LABELS
-    return ".".join(labels[-3 if shared else -2 :])
+    name = host.strip(".").casefold()
+    with suppress(UnicodeError):
+        name = name.encode("idna").decode()
+    found = _suffixes().privatesuffix(name) or name
+    if found in _SHARED_TOO and name != found:
+        found = f"{name.removesuffix(f'.{found}').rpartition('.')[2]}.{found}"
+    with suppress(UnicodeError):
+        return found.encode().decode("idna")
+    return found
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
 
 
 def signals_of(profiles: Sequence[Profile], now: dt.datetime) -> dict[int, list[Signal]]:

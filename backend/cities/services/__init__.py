@@ -1,15 +1,17 @@
 from backend.cities.services.claims import propose_partnerships
 from backend.cities.services.communities import register_community
-from backend.cities.services.memberships import (
-    announce_ending_memberships,
+from backend.cities.services.member_lists import (
     apply_members,
-    begin_membership,
-    change_membership,
     check_members,
     counts_of,
+    read_days,
+)
+from backend.cities.services.memberships import (
+    announce_ending_memberships,
+    begin_membership,
+    change_membership,
     end_membership,
     lapse_memberships,
-    read_days,
     renew_membership,
     set_dues,
 )

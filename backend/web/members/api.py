@@ -258,7 +258,7 @@ class MemberImportsView(ApiView):
         )
 
 
-@open_to(GET=Level.CURATOR, POST=Level.CURATOR)
+@open_to(GET=Level.CURATOR, PUT=Level.CURATOR)
 class MemberImportView(ApiView):
     @operation("A checked list, row by row", serializers.MemberImportSerializer)
     def get(self, request: Request, import_id: int) -> object:
@@ -271,7 +271,7 @@ class MemberImportView(ApiView):
         description="For lists with rows whose action is `asked`; their days can be read in two "
         "ways.",
     )
-    def post(self, request: Request, import_id: int, data: Data) -> object:
+    def put(self, request: Request, import_id: int, data: Data) -> object:
         return services.read_days(by=current_user(request), import_id=import_id, **data)
 
 

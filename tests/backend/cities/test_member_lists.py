@@ -164,7 +164,7 @@ def test_failure_in_the_middle_leaves_nothing(
     def fail(*args: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("backend.cities.services.memberships._change", fail)
+    monkeypatch.setattr("backend.cities.services.member_lists._change", fail)
     with pytest.raises(RuntimeError):
         apply(curator, checked)
     assert Membership.objects.count() == 1

@@ -385,7 +385,7 @@ def test_city_registered_since_is_not_registered_twice(
     # The same between the comparison and the writing.
     planned = checked.rows
     monkeypatch.setattr(
-        "backend.cities.services.memberships.plan_members",
+        "backend.cities.services.member_lists.plan_members",
         lambda rows: [_Stored(row) for row in planned],
     )
     with pytest.raises(Conflict) as refused:

@@ -22,7 +22,7 @@ from backend.cities.drafts import stated_facts
 from backend.cities.models import CommunityRole, Profile, VettingLetter
 from backend.cities.profile_validation import valid_part
 from backend.cities.queries import submission_for
-from backend.cities.vetting import Signal, registrable_domain, signals_of
+from backend.cities.vetting import PUBLIC_MAIL, Signal, registrable_domain, signals_of
 from backend.common.errors import InvalidFields, NotVisible
 from backend.outbox.models import Event
 from tasks.inline import drain
@@ -243,10 +243,38 @@ NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
         ("GMAIL.com.", "gmail.com"),
         ("localhost", "localhost"),
         ("", ""),
+        ("gov.uk", "gov.uk"),
+        ("x" * 90 + ".de", "x" * 90 + ".de"),
     ],
 )
 def test_registrable_domain(host: str, domain: str) -> None:
     assert registrable_domain(host) == domain
+
+
+@pytest.mark.parametrize(
+    ("mail", "website", "is_one"),
+    [
+        ("ankara.bel.tr", "www.izmir.bel.tr", False),
+        ("city.uji.kyoto.jp", "www.city.maizuru.kyoto.jp", False),
+        ("curitiba.pr.gov.br", "londrina.pr.gov.br", False),
+        ("comune.rho.mi.it", "comune.legnano.mi.it", False),
+        ("ci.plano.tx.us", "www.ci.frisco.tx.us", False),
+        ("haifa.muni.il", "www.jerusalem.muni.il", False),
+        ("aucklandcouncil.govt.nz", "wcc.govt.nz", False),
+        ("cityofsydney.nsw.gov.au", "www.newcastle.nsw.gov.au", False),
+        ("ville.montreal.qc.ca", "ville.laval.qc.ca", False),
+        ("a.wordpress.com", "b.wordpress.com", False),
+        ("münchen.de", "www.xn--mnchen-3ya.de", True),
+        ("mail.izmir.bel.tr", "www.izmir.bel.tr", True),
+        ("post.city.uji.kyoto.jp", "www.city.uji.kyoto.jp", True),
+    ],
+)
+def test_neighbours_under_a_shared_suffix_are_two(mail: str, website: str, is_one: bool) -> None:
+    assert (registrable_domain(mail) == registrable_domain(website)) is is_one
+
+
+def test_public_mail_services_are_domains_by_themselves() -> None:
+    assert {registrable_domain(f"mx.{name}") for name in PUBLIC_MAIL} == PUBLIC_MAIL
 
 
 def submission(

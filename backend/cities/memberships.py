@@ -21,10 +21,11 @@ from backend.cities.models import (
     DuesAmount,
     MemberImport,
     Membership,
+    Place,
     PlaceName,
 )
 from backend.cities.models.places import country_called
-from backend.cities.names import fold, searched_name
+from backend.cities.names import bare_name, fold, searched_name
 from backend.cities.permissions import require_staff
 from backend.common.dates import database_now, years_after
 from backend.common.errors import NotVisible
@@ -227,7 +228,9 @@ class _Known:
             self.by_name[community.country_id, searched_name(community.name)][community.pk] = (
                 community
             )
-        asked = {searched_name(row.values.get("community", "")) for row in rows} - {""}
+        asked = {
+            name for row in rows for name, _state in _ways(row.values.get("community", ""), "")
+        } - {""}
         other_names = PlaceName.objects.filter(name__in=asked, place__community__isnull=False)
         for name, country, pk in other_names.values_list(
             "name", "country_code", "place__community__pk"
@@ -248,6 +251,10 @@ class _Known:
         )
         for name, country, *place in free.values_list(*fields):
             self.free[country, name][place[0]] = _FreePlace(country, *place)  # the larger first
+        self.regions = _regions_called(
+            {row.values.get("state", "") for row in rows}
+            | {row.values.get("community", "").rpartition(",")[2] for row in rows}
+        )
         self.memberships: dict[int, list[Membership]] = defaultdict(list)
         for membership in Membership.objects.order_by("-started_on", "-id"):
             self.memberships[membership.community_id].append(membership)
@@ -377,18 +384,15 @@ def _by_name(entry: PlannedRow, world: _Known, name: str) -> Community | _FreePl
             "country: give the country by its name or its code, like Germany, DE or DEU."
         )
         return None
-    key = country, searched_name(name)
-    found: list[Community | _FreePlace] = [
-        *world.by_name.get(key, {}).values(),
-        *world.free.get(key, {}).values(),
-    ]
     state = searched_name(entry.values.get("state", ""))
-    if state:
-        found = [
-            one
-            for one in found
-            if state in {searched_name(one.admin1), searched_name(_region_code(one))}
-        ]
+    found: list[Community | _FreePlace] = []
+    for searched, region in _ways(name, state):
+        key = country, searched
+        found = [*world.by_name.get(key, {}).values(), *world.free.get(key, {}).values()]
+        if region and world.countries.get(region) != country:
+            found = [one for one in found if _is_in(one, country, region, world)]
+        if found:
+            break
     # Who is called so itself comes before those of whom it is another name.
     found = [one for one in found if searched_name(one.name) == key[1]] or found
     if len(found) == 1:
@@ -408,6 +412,36 @@ def _by_name(entry: PlannedRow, world: _Known, name: str) -> Community | _FreePl
             "Look at the spelling; a county, state, district or province registers first."
         )
     return None
+
+
+def _ways(name: str, state: str) -> list[tuple[str, str]]:
+    """What a row may mean, as (searched name, state or ""): what it says, then the same without the
+    word for its kind ("City of Chicago"), then with the state in the name ("Portland, Maine").
+    """
+    ways = [(searched_name(name), state), (bare_name(name), state)]
+    town, comma, region = name.rpartition(",")
+    if comma and not state:
+        ways.append((bare_name(town), searched_name(region)))
+    return list(dict.fromkeys(ways))
+
+
+def _regions_called(words: set[str]) -> dict[tuple[str, str], set[str]]:
+    """(Country, code of a region) → what it is called, where a word is such a code. Communities
+    without a place (counties, states) are known by the region's name alone.
+    """
+    codes = {word.strip().upper() for word in words} - {""}
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    rows = Place.objects.filter(admin1_code__in=codes).exclude(admin1="").order_by()
+    for country, code, name in rows.values_list("country", "admin1_code", "admin1").distinct():
+        found[country, searched_name(code)].add(searched_name(name))
+    return found
+
+
+def _is_in(one: Community | _FreePlace, country: str, region: str, world: _Known) -> bool:
+    named = searched_name(one.admin1)
+    return region in {named, searched_name(_region_code(one))} or named in world.regions.get(
+        (country, region), ()
+    )
 
 
 def _region_code(one: Community | _FreePlace) -> str:

@@ -174,7 +174,7 @@ def with_long_words() -> bytes:
         (with_long_words(), "cannot be read to its end"),
         (picture("PNG")[:-30], "cannot be read to its end"),
         (picture("GIF"), "not a PDF, JPEG or PNG"),
-        (picture("TIFF"), "not a PDF, JPEG or PNG"),
+        (picture("TIFF"), "scan in the format TIFF"),
         (b"\x89PNG\r\n\x1a\n<svg xmlns='http://www.w3.org/2000/svg'/>", "cannot be read to its"),
         (b"\xff\xd8\xff" + picture("PNG"), "cannot be read to its end"),
     ],

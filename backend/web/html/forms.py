@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -319,8 +320,13 @@ def community_shown(value: Any, names: Mapping[int, str]) -> Any:
 
 
 # Set digits apart in some country's writing, and are no decimal separator anywhere; with the thin
-# and the fixed space of French.
-_ALWAYS_GROUPING = " \u00a0\u202f'’\u066c"
+# and the fixed spaces of French and of ISO 80000-1.
+_ALWAYS_GROUPING = " \u00a0\u2009\u202f'’\u066c"
+_WIDE = str.maketrans("，．", ",.")  # as Japanese and Chinese keyboards write them
+# Powers of ten that have a sign or a word of their own in East and South Asia.
+_POWERS = {"万": 4, "萬": 4, "만": 4, "億": 8, "亿": 8, "억": 8}
+_POWERS |= {"lakh": 5, "lakhs": 5, "crore": 7, "crores": 7}
+_IN_POWERS = re.compile(rf"(.+?)\s*({'|'.join(sorted(_POWERS, reverse=True))})\s*", re.IGNORECASE)
 _LONGEST_WHOLE = 18
 _LONGEST_DECIMAL = 15
 
@@ -339,15 +345,16 @@ def read_number(text: str, *, whole: bool) -> Any:
     """The number that ``text`` is in the active language, in any script's digits; the text itself
     where it is none.
 
-    A whole number may have its thousands set apart, each by the same separator; one with decimals
-    has at most nine of them.
+    A whole number may have its thousands set apart, or in India its hundreds of thousands, each by
+    the same separator; one with decimals has at most nine of them. ("12,50,000", "25万", "2 crore")
     """
     decimal, grouping = _separators()
-    match = re.fullmatch(
-        rf"(-?)(\d+|\d{{1,3}}([{grouping}])\d{{3}}(?:\3\d{{3}})*)(?:[{decimal}](\d{{1,9}}))?", text
-    )
+    apart = rf"\d{{1,3}}([{grouping}])\d{{3}}(?:\3\d{{3}})*"
+    if "," in grouping:
+        apart += r"|\d{1,2}(?:,\d\d)+,\d{3}"
+    match = re.fullmatch(rf"(-?)(\d+|{apart})(?:[{decimal}](\d{{1,9}}))?", text.translate(_WIDE))
     if match is None:
-        return text
+        return _in_powers(text)
     sign, digits, _separator, decimals = match.groups()
     digits = re.sub(r"\D", "", digits)
     if decimals is None:
@@ -357,6 +364,23 @@ def read_number(text: str, *, whole: bool) -> Any:
         if not whole and len(digits) <= _LONGEST_DECIMAL
         else text
     )
+
+
+def _in_powers(text: str) -> Any:
+    """The whole number that is written with signs for powers of ten, the greater first; else the
+    text itself. ("1億2,500万", "3.5 lakh")
+    """
+    total, least, rest = 0, _LONGEST_WHOLE, text[: 2 * _LONGEST_WHOLE]
+    while found := _IN_POWERS.match(rest):
+        number, power = read_number(found[1], whole=False), _POWERS[found[2].casefold()]
+        value = None if isinstance(number, str) else Decimal(str(number)) * 10**power
+        if value is None or value < 0 or power >= least or value != int(value):
+            return text
+        total, least, rest = total + int(value), power, rest[found.end() :]
+    if least == _LONGEST_WHOLE or len(text) > 2 * _LONGEST_WHOLE:
+        return text
+    last = read_number(rest, whole=True) if rest else 0
+    return text if isinstance(last, str) or not 0 <= last < 10**least else total + last
 
 
 def _western(digits: str) -> str:

@@ -360,3 +360,37 @@ def test_list_is_asked_once_and_then_applied(curator: Any, members: list[Members
         services.read_days(by=curator, import_id=checked.pk, day_order=DAY_FIRST)
     services.apply_members(by=curator, import_id=checked.pk)
     assert Membership.objects.get(pk=members[1].pk).paid_through == dt.date(2027, 1, 2)
+
+
+@pytest.mark.usefixtures("db")
+def test_state_is_known_by_its_code_and_within_the_name(curator: Any) -> None:
+    """Communities without a place too: a county has no city of the gazetteer."""
+    for region, code in (("Maryland", "MD"), ("Virginia", "VA"), ("Maine", "ME")):
+        name = "Portland" if code == "ME" else f"Springfield {code}"
+        CommunityFactory(name=name, admin1=region, place__admin1_code=code, place__admin1=region)
+    CommunityFactory(name="Chicago", admin1="Illinois", place__admin1_code="IL")
+    for region in ("Maryland", "Virginia"):
+        CommunityFactory(name="Montgomery County", kind="county", admin1=region, place=None)
+    rows = [
+        "Montgomery County,MD,US",
+        "Montgomery County,Virginia,US",
+        '"Montgomery County, VA",,US',
+        '"Portland, Maine",,US',
+        '"Portland, ME",,US',
+        "City of Chicago,IL,US",
+        '"City of Chicago, IL",,US',
+        '"Chicago, USA",,US',
+        "Montgomery County,,US",
+        '"Portland, Oregon",,US',
+    ]
+    content = "\n".join(["community,state,country,started_on", *(f"{r},2026-07-01" for r in rows)])
+    checked = check(curator, content.encode())
+    shown = [row["shown"] for row in checked.rows]
+    assert shown == [
+        "Montgomery County, Maryland, US",
+        *["Montgomery County, Virginia, US"] * 2,
+        *["Portland, Maine, US"] * 2,
+        *["Chicago, Illinois, US"] * 3,
+        "",
+        "",
+    ]

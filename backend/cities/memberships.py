@@ -259,6 +259,10 @@ class _Known:
         for membership in Membership.objects.order_by("-started_on", "-id"):
             self.memberships[membership.community_id].append(membership)
 
+    def country(self, said: str) -> str | None:
+        """The code of the country that is called so."""
+        return self.countries.get(fold(said)) or self.countries.get(country_called(said).casefold())
+
 
 def _plan(row: SheetRow, world: _Known) -> PlannedRow:
     entry = PlannedRow(row.number, row.values, problems=list(row.problems))
@@ -372,10 +376,7 @@ def _by_name(entry: PlannedRow, world: _Known, name: str) -> Community | _FreePl
     """The one community or place of the gazetteer that is called so, registered or not; which of
     several is meant is not guessed.
     """
-    said = entry.values.get("country", "")
-    country = world.countries.get(fold(said)) or world.countries.get(
-        country_called(said).casefold()
-    )
+    country = world.country(entry.values.get("country", ""))
     if not searched_name(name):
         entry.problems.append("community: give the name, or the number in community_id.")
         return None
@@ -389,7 +390,7 @@ def _by_name(entry: PlannedRow, world: _Known, name: str) -> Community | _FreePl
     for searched, region in _ways(name, state):
         key = country, searched
         found = [*world.by_name.get(key, {}).values(), *world.free.get(key, {}).values()]
-        if region and world.countries.get(region) != country:
+        if region and world.country(region) != country:
             found = [one for one in found if _is_in(one, country, region, world)]
         if found:
             break

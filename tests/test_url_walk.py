@@ -20,8 +20,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import get_converters
 
-from backend.cities.models import Community, CommunityPicture
+from backend.cities.models import Community, CommunityPicture, MembershipRequest
 from backend.cities.services.invitations import invitation_path
+from backend.cities.services.membership_requests import ask_for_membership
 from backend.cities.services.tickets import answer_path, token_of
 from backend.introductions.services.activities import log_activity
 from backend.web.access import access_of
@@ -148,6 +149,7 @@ def stage(module_db: None) -> Stage:
         "run_id": make.ScoringRunFactory().pk,
         "job_id": make.JobFactory(status="dead", finished_at=make.MOMENT, event=event).pk,
         "membership_id": make.MembershipFactory(community=world.b).pk,
+        "request_id": membership_asked_by(world).pk,
         "import_id": make.MemberImportFactory().pk,
         "claim_id": make.ExistingPartnershipFactory(community=world.a).pk,
         "search_id": make.SavedSearchFactory(user=world.user("official")).public_id,
@@ -167,6 +169,16 @@ def stage(module_db: None) -> Stage:
         "token": invitation_path(make.InvitationFactory(community=world.a).pk).split("/")[2],
     }
     return world, things
+
+
+def membership_asked_by(world: World) -> MembershipRequest:
+    return ask_for_membership(
+        by=world.user("official"),
+        community_id=world.a.pk,
+        billing_name="City treasury",
+        billing_email="treasury@city.example",
+        dues_class="under_25k",
+    )
 
 
 def picture_of(community: Community) -> str:

@@ -95,7 +95,7 @@ def test_community_with_its_partners(db: None, client: Client) -> None:
         PartnershipFactory(agreement__introduction__suggestion__pair=pair)
         ListedPartnershipFactory(place_a=shown.place, place_b=other.place)
 
-    check_constant(client, url("community", shown.pk), add, at_most=7)
+    check_constant(client, url("community", shown.pk), add, at_most=8)
 
 
 def test_my_suggestions_and_dashboard(official: CommunityRole, sign_in: SignIn) -> None:

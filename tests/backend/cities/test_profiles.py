@@ -368,6 +368,7 @@ def people_of(community: Community) -> dict[str, User]:
         "official": {},
         "committee_member": {"role": "committee_member"},
         "chair": {"role": "chair"},
+        "volunteer": {"role": "volunteer"},
     }.items():
         people[actor] = CommunityRoleFactory(community=community, **values).user
     people["other_official"] = CommunityRoleFactory().user

@@ -63,6 +63,7 @@ def people_of(community: Community) -> dict[str, User]:
         "official": {},
         "committee_member": {"role": "committee_member"},
         "chair": {"role": "chair"},
+        "volunteer": {"role": "volunteer"},
     }
     people = {
         kind: CommunityRoleFactory(community=community, **values).user

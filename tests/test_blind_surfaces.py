@@ -455,7 +455,7 @@ def test_own_interest_reveals_nothing_of_a_decline(scene: Scene) -> None:
     )
 
 
-@pytest.mark.parametrize("life", one_in(2, ["pending", "interested", "declined", "withdrawn"]))
+@pytest.mark.parametrize("life", one_in(4, ["declined", "interested", "pending", "withdrawn"]))
 def test_pair_rests_until_the_same_day_whatever_was_answered(scene: Scene, life: str) -> None:
     scene.act("a", LIVES[life])
     over(scene)

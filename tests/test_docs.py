@@ -87,6 +87,7 @@ def test_modules_and_commands_exist(document: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.system
 def test_probes_name_the_command_that_installs_what_they_lack(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -393,6 +393,7 @@ def test_each_actor_reads_what_the_tables_allow(stage: Stage, actor: str) -> Non
     assert wrong == []
 
 
+@pytest.mark.system
 @pytest.mark.at_length
 @pytest.mark.parametrize(
     "actor", at_length(("visitor", "other_official", "committee_member", "admin"), ACTORS)

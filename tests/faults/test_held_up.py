@@ -102,10 +102,12 @@ def test_frozen_database_takes_nothing_else_with_it(postgres: EmbeddedPostgres, 
     assert {status for status, _text, _seconds in answers} == {503}, answers
     assert all("again" in text for _status, text, _seconds in answers)
     assert (busy[0][0], busy[1][0]) == (200, 503)
-    assert calm[0][2] < 1
-    assert calm[1][2] < 2
-    assert busy[0][2] < 1
-    assert busy[1][2] < 2
+    # Both probes answer while the readers still wait, who give up after four seconds; on a machine
+    # that does nothing else within one second and within two.
+    assert calm[0][2] < 2
+    assert calm[1][2] < 3
+    assert busy[0][2] < 3
+    assert busy[1][2] < 3.5
     assert processes.wait_until(
         lambda: '"database": {"ok": true}' in _ask(web, "/readyz")[1], seconds=10
     )

@@ -49,7 +49,7 @@ from backend.web.urls import api_urls
 from backend.wsgi import application
 from tests import factories as make
 from tests.actors import World, contact_of
-from tests.division import at_length
+from tests.division import at_length, one_in
 from tests.factories import CommunityFactory, CommunityRoleFactory
 from tests.web.browser import Browser, Visitor
 
@@ -99,7 +99,7 @@ def test_document_is_served_to_anybody(db: None) -> None:
     assert b"openapi: 3" in response.content
 
 
-@pytest.mark.parametrize("clients", [3, 8])
+@pytest.mark.parametrize("clients", one_in(2, [8, 3]))
 def test_clients_side_by_side_get_the_same_document(live_server: Any, clients: int) -> None:
     """On a real server that has not made it yet: the generator is not safe for threads."""
     schema._made.cache_clear()
@@ -191,6 +191,7 @@ def test_request_sent_from_the_page_is_answered(
     assert visitor.complaints == []
 
 
+@pytest.mark.system
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 def test_writing_from_the_page_carries_the_token(

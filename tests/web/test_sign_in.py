@@ -21,6 +21,7 @@ from playwright.sync_api import expect
 from backend.accounts.models import AccountMail, User
 from backend.accounts.services import change_staff_role
 from backend.outbox.models import Event
+from tests.division import one_in
 from tests.factories import (
     PASSWORD,
     CommunityFactory,
@@ -409,7 +410,7 @@ def add_passkey(visitor: Visitor, name: str) -> None:
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("who", ["official", "staff"])
+@pytest.mark.parametrize("who", one_in(2, ["staff", "official"]))
 def test_passkey_is_made_and_replaces_password_and_second_factor(
     visitor: Visitor, who: str
 ) -> None:

@@ -140,7 +140,7 @@ def test_limit_of_time_includes_the_wait(lane: Lane) -> None:
     begun = time.monotonic()
     with pytest.raises(Unavailable):  # the wait's fault, so nothing is said against the act
         act(lane, 2, seconds=0.9)
-    assert time.monotonic() - begun < 0.8
+    assert time.monotonic() - begun < 1.2
     thread.join()
 
 

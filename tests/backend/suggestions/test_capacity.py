@@ -31,6 +31,7 @@ from backend.suggestions.services.proposals import assess_pair, propose_pair
 from backend.suggestions.services.ranked_pairs import allocate_run
 from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
 from tests.actors import World, at_once
+from tests.division import one_in
 from tests.factories import (
     MOMENT,
     CommunityFactory,
@@ -199,7 +200,7 @@ def test_confirmed_partnership_closes_the_suggestion_alike_whatever_was_answered
     assert Pair.objects.get(pk=world.pair.pk).closed_until is None
 
 
-@pytest.mark.parametrize("by", ["a", "b"])
+@pytest.mark.parametrize("by", one_in(2, ["a", "b"]))
 def test_pair_is_barred_while_a_statement_is_in_force(world: World, by: str) -> None:
     suggestion = world.released()
     row = declared(world, by)
@@ -243,7 +244,7 @@ def test_partner_that_registers_later_is_barred_from_then_on(world: World) -> No
     assert declared_partners() == {(world.a.pk, later.pk)}
 
 
-@pytest.mark.parametrize("has_place", [True, False])
+@pytest.mark.parametrize("has_place", one_in(2, [True, False]))
 def test_details_that_change_do_not_free_the_pair_but_an_end_does(
     world: World, has_place: bool
 ) -> None:

@@ -312,6 +312,7 @@ def test_every_sentence_about_a_random_pair_is_true_and_none_contradicts_another
         _check(engine, left, right, read_by)
 
 
+@pytest.mark.system
 @pytest.mark.at_length
 def test_random_pairs_reach_every_kind_of_sentence() -> None:
     """By default no more worlds are drawn once every kind was said."""

@@ -25,6 +25,13 @@ ROOT = Path(__file__).resolve().parents[2]
 AnyService = TypeVar("AnyService", bound="Service")
 
 
+def seconds_allowed(alone: float, beside: float) -> float:
+    """How long an answer may take when the test has the machine to itself, and beside other tests,
+    which take all cores for as long as they like.
+    """
+    return beside if "PYTEST_XDIST_WORKER" in os.environ else alone
+
+
 class Service:
     """The processes that take effects to their end. Start it from the main thread."""
 

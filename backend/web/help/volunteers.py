@@ -135,14 +135,17 @@ def volunteers(request: HttpRequest, community_id: int) -> HttpResponse:
     publishes = reader.may(Verb.ACT, Resource.CALL)
     service = publish_call if publishes else draft_call
     if request.method == "POST" and form.is_done(service, refusals=(TooManyRequests,), **asked):
-        messages.success(
-            request,
-            _("It is on your public page now.")
-            if publishes
-            else _("Your draft is kept. Who publishes for the community is told of it."),
-        )
+        messages.success(request, _said_of_kept(community_id, is_draft=not publishes))
         return redirect("web:volunteers", community_id)
     return _own_page(request, community_id, form=form)
+
+
+def _said_of_kept(community_id: int, *, is_draft: bool) -> str:
+    if is_draft:
+        return _("Your draft is kept. Who publishes for the community is told of it.")
+    if Community.objects.public().filter(pk=community_id).exists():
+        return _("It is on your public page now.")
+    return _("It is kept. Everybody sees it once your profile is published.")
 
 
 def _own_page(
@@ -207,7 +210,7 @@ def publish(request: HttpRequest, community_id: int, call_id: int) -> HttpRespon
     except (WrongState, TooManyRequests) as refusal:
         messages.error(request, refusal.message)
     else:
-        messages.success(request, _("It is on your public page now."))
+        messages.success(request, _said_of_kept(community_id, is_draft=False))
     return redirect("web:volunteers", community_id)
 
 

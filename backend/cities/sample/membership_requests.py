@@ -15,7 +15,7 @@ _ABROAD = ~Q(community__country="US")
 _ASKING: tuple[tuple[Q, str], ...] = (
     (
         Q(community__memberships=None) & _ABROAD,
-        "We have worked with two U.S. cities for years and would like to be Global Members.",
+        "Our council would like us to become a Global Member. Please tell us what it costs.",
     ),
     (_LAPSED & ~_ABROAD, "The bill went to a colleague who has left. We would like to stay."),
     (_LAPSED & _ABROAD, "Our council has voted for another year. Please send the bill again."),
